@@ -1,0 +1,1 @@
+"""Fixtures on the embedded registry, for pytest."""
