@@ -1,0 +1,260 @@
+"""The runtime of the blocking client: plain threads that step coroutines.
+
+Nothing here suspends, so ``step`` runs any coroutine below the face to its end with one ``send``.
+The main thread never waits inside the HTTP library, which would hide Ctrl-C from it: ``call`` hands
+the coroutine to a worker and waits on a queue, which signals do interrupt.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from orlop.runtime import Outcome, Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+    from contextlib import AbstractAsyncContextManager
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# How many results may wait for their turn, per worker, before workers wait too.
+_AHEAD = 4
+
+
+def step(work: Coroutine[object, object, R]) -> R:
+    """Run a coroutine that never suspends, and return its result."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        result: R = stop.value
+        return result
+    work.close()
+    raise RuntimeError("a coroutine suspended under the blocking runtime")
+
+
+class _Worker(threading.Thread):
+    """One thread that runs what it is handed, until it is handed None."""
+
+    def __init__(self) -> None:
+        super().__init__(name="orlop", daemon=True)
+        self.inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.start()
+
+    def run(self) -> None:
+        while (job := self.inbox.get()) is not None:
+            job()
+            del job  # not while waiting: it would keep the last result alive
+
+
+class _Lock:
+    """threading.Lock behind ``async with``."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, lock: threading.Lock | threading.BoundedSemaphore) -> None:
+        self._lock = lock
+
+    async def __aenter__(self) -> object:
+        self._lock.acquire()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class ThreadRuntime(Runtime):
+    """Waits by blocking; many at once is threads, at most ``max_threads`` of them beside the callers'."""
+
+    def __init__(self, max_threads: int = 64) -> None:
+        self._idle: list[_Worker] = []
+        self._guard = threading.Lock()
+        self._spare = max_threads
+        self._closed = threading.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Block this thread; a closed runtime cuts the wait short."""
+        if seconds > 0:
+            self._closed.wait(seconds)
+
+    def monotonic(self) -> float:
+        """See Runtime."""
+        return time.monotonic()
+
+    def now(self) -> float:
+        """See Runtime."""
+        return time.time()
+
+    def lock(self) -> AbstractAsyncContextManager[object]:
+        """See Runtime."""
+        return _Lock(threading.Lock())
+
+    def gate(self, places: int) -> AbstractAsyncContextManager[object]:
+        """See Runtime."""
+        return _Lock(threading.BoundedSemaphore(places))
+
+    async def run(self, function: Callable[..., R], *args: object) -> R:
+        """Run it here: this thread is the caller's own."""
+        return function(*args)
+
+    def call(self, work: Coroutine[object, object, R]) -> R:
+        """Run a coroutine to its end and return its result.
+
+        On the main thread a worker runs it while the main thread waits where Ctrl-C reaches it;
+        any other thread runs it itself.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return step(work)
+        outbox: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
+        worker = self._hire()
+        worker.inbox.put(lambda: outbox.put(_settled(work)))
+        result, error = outbox.get()
+        self._idle.append(worker)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # no cycle through this frame
+        return result  # type: ignore[return-value]  # R may itself include None
+
+    def close(self) -> None:
+        """Let idle workers end; busy ones end with what they do."""
+        self._closed.set()
+        while self._idle:
+            self._idle.pop().inbox.put(None)
+
+    def _hire(self) -> _Worker:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return _Worker()
+
+    def _release(self, worker: _Worker) -> None:
+        with self._guard:
+            self._spare += 1
+        self._idle.append(worker)
+        if self._closed.is_set():
+            self.close()
+
+    def _lend(self, worker: _Worker, pool: _Pool[T, R]) -> None:
+        def job() -> None:
+            pool.work()
+            self._release(worker)
+
+        worker.inbox.put(job)
+
+    def _take(self, wanted: int) -> int:
+        with self._guard:
+            got = min(max(1, wanted), self._spare)
+            self._spare -= got
+            return got
+
+    async def map(
+        self, function: Callable[[T], Awaitable[R]], items: Iterable[T], *, limit: int, ordered: bool = False
+    ) -> AsyncIterator[Outcome[T, R]]:
+        """See Runtime. With no thread to spare (a map inside a map) the items run one after another here."""
+        threads = self._take(limit)
+        if threads == 0:
+            for index, item in enumerate(items):
+                yield _outcome(index, item, function)
+            return
+        pool = _Pool(function, items, threads)
+        for _ in range(threads):
+            self._lend(self._hire(), pool)
+        try:
+            for outcome in pool.ordered() if ordered else pool.completed():
+                yield outcome
+        finally:
+            pool.stop()
+
+
+def _settled(work: Coroutine[object, object, R]) -> tuple[R | None, BaseException | None]:
+    try:
+        return step(work), None
+    except BaseException as error:  # noqa: BLE001  # handed to the thread that waits, which would wait for ever
+        return None, error
+
+
+def _outcome(index: int, item: T, function: Callable[[T], Awaitable[R]]) -> Outcome[T, R]:
+    try:
+        return Outcome(index, item, step(function(item)), None)  # type: ignore[arg-type]  # coroutines are what map gets
+    except Exception as error:  # noqa: BLE001  # an item's error is its outcome
+        return Outcome(index, item, None, error)
+
+
+class _Pool(Generic[T, R]):
+    """Workers that take items in order and put outcomes where one consumer reads them."""
+
+    def __init__(self, function: Callable[[T], Awaitable[R]], items: Iterable[T], threads: int) -> None:
+        self._function = function
+        self._items = enumerate(items)
+        self._next = threading.Lock()
+        self._outbox: SimpleQueue[Outcome[T, R] | BaseException | None] = SimpleQueue()
+        self._places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(threads * _AHEAD):
+            self._places.put(None)
+        self._threads = threads
+        self._stopped = False
+
+    def work(self) -> None:
+        """Take items until there are none; what one worker runs."""
+        try:
+            while True:
+                self._places.get()
+                if self._stopped:
+                    return
+                with self._next:
+                    index, item = next(self._items)
+                self._outbox.put(_outcome(index, item, self._function))
+        except StopIteration:
+            pass
+        except BaseException as error:  # noqa: BLE001  # the iterable failed: the consumer has to hear of it
+            self._outbox.put(error)
+        finally:
+            self._outbox.put(None)
+
+    def completed(self) -> Iterator[Outcome[T, R]]:
+        """Yield outcomes as they come."""
+        working = self._threads
+        while working:
+            outcome = self._outbox.get()
+            if outcome is None:
+                working -= 1
+                self._places.put(None)  # others may wait for a place only to learn that nothing is left
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                yield outcome
+                self._places.put(None)
+
+    def ordered(self) -> Iterator[Outcome[T, R]]:
+        """Yield outcomes in the order of their items.
+
+        A place is given back only when an outcome leaves, so what waits for its turn is bounded;
+        the item whose turn it is always has a worker, since items are taken in order.
+        """
+        waiting: dict[int, Outcome[T, R]] = {}
+        turn = 0
+        working = self._threads
+        while working:
+            outcome = self._outbox.get()
+            if outcome is None:
+                working -= 1
+                self._places.put(None)
+                continue
+            if isinstance(outcome, BaseException):
+                raise outcome
+            waiting[outcome.index] = outcome
+            while (due := waiting.pop(turn, None)) is not None:
+                yield due
+                turn += 1
+                self._places.put(None)
+
+    def stop(self) -> None:
+        """Take no more items; those under way end unheard."""
+        self._stopped = True
+        for _ in range(self._threads):
+            self._places.put(None)
