@@ -13,7 +13,7 @@ import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from orlop.model import mediatype
 from orlop.model.descriptor import Descriptor
@@ -21,7 +21,7 @@ from orlop.model.digest import Digest
 
 if TYPE_CHECKING:
     import tarfile
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 EPOCH = 1_704_067_200
 """The time of everything that is built: 2024-01-01T00:00:00Z, in seconds since 1970."""
@@ -100,7 +100,7 @@ def directory_layer(
     root: str,
     at: str = "",
     *,
-    suffixes: tuple[str, ...] = (),
+    keep: Callable[[str], bool] = lambda _: True,
     skip: Collection[str] = ("__pycache__",),
     limit: int = LAYER_LIMIT,
     extra: Mapping[str, Entry] | None = None,
@@ -109,7 +109,8 @@ def directory_layer(
 ) -> LayerBlob:
     """Return a layer of the real files below a folder of this machine.
 
-    root: the folder. at: the path that it has in the layer. suffixes: only names that end so. skip: names of
+    root: the folder. at: the path that it has in the layer. keep: says of a path below root, with slashes, whether it is
+    taken. skip: names of
     folders to leave out. limit: the bytes of content to take at most; a file that would pass it is left
     out. extra: more entries, which come first. Memory: the compressed layer and one piece. Links and what cannot be read are left out.
     """
@@ -120,15 +121,17 @@ def directory_layer(
             _add(archive, path.strip("/"), entry, made)
         taken = 0
         prefix = PurePosixPath(at.strip("/"))
-        for path in _walk(Path(root), suffixes, frozenset(skip)):
+        for found in _walk(Path(root), frozenset(skip)):
             try:
-                with path.open("rb") as stream:
+                inside = found.relative_to(root)
+                if not keep(inside.as_posix()):
+                    continue
+                with found.open("rb") as stream:
                     size = os.fstat(stream.fileno()).st_size
                     if taken + size > limit:
                         continue
                     taken += size
-                    inside = prefix.joinpath(*path.relative_to(root).parts)
-                    _add_stream(archive, str(inside), stream, size, made)
+                    _add_stream(archive, prefix.joinpath(*inside.parts).as_posix(), stream, size, made)
             except PermissionError:
                 continue
     return sink.finish()
@@ -146,16 +149,17 @@ class _Compressor(Protocol):
     def flush(self) -> bytes: ...
 
 
-class _Sink:
+class _Sink(io.RawIOBase):
     """Where the archive is written to: hashed as it is, kept compressed."""
 
     def __init__(self, compression: str, level: int) -> None:
+        super().__init__()
         self._compressor = _compressor(compression, level)
         self._media_type = _MEDIA_TYPES[compression]
         self._kept: list[bytes] = []
         self._inside = hashlib.sha256()
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: Any, /) -> int:
         self._inside.update(data)
         self._kept.append(self._compressor.compress(data) if self._compressor else data)
         return len(data)
@@ -250,11 +254,11 @@ def _header(path: str, size: int, mode: int, mtime: int = EPOCH) -> tarfile.TarI
     return info
 
 
-def _walk(root: Path, suffixes: tuple[str, ...], skip: frozenset[str]) -> Iterator[Path]:
+def _walk(root: Path, skip: frozenset[str]) -> Iterator[Path]:
     """Yield the regular files below a folder, in order."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in skip)
         for name in sorted(names):
             path = Path(folder, name)
-            if (not suffixes or name.endswith(suffixes)) and path.is_file() and not path.is_symlink():
+            if path.is_file() and not path.is_symlink():
                 yield path
