@@ -272,10 +272,12 @@ def test_a_refusal_is_the_specifications_error_document() -> None:
 
 
 def test_an_upload_can_be_cut_before_it_is_read() -> None:
-    with scripted([Step("PUT", "/", Drop(), body_limit=3)]) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as line:
-            line.sendall(b"PUT / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n123")
-            assert line.recv(1) == b""
+    with (
+        scripted([Step("PUT", "/", Drop(), body_limit=3)]) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as line,
+    ):
+        line.sendall(b"PUT / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n123")
+        assert line.recv(1) == b""
 
     assert server.requests[0].body == b"123"
 
