@@ -15,6 +15,7 @@ from orlop.errors import (
     RegistryError,
     UnauthenticatedError,
 )
+from orlop.model.jsondoc import load_object
 
 if TYPE_CHECKING:
     from orlop.auth.flow import Ask
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ANSWER_LIMIT = 1 << 20
 """Bytes of a token answer that are read; real ones are a few KiB."""
+
+_REASON_LIMIT = 65_536
 
 # RFC 6750 calls it b64token; what matters here is that nothing in it can end the header field.
 _TOKEN = re.compile(r"[!-~]+\Z", re.ASCII)
@@ -62,14 +65,7 @@ def document_of(response: Response, ask: Ask) -> dict[str, object]:
     """Return the JSON object of a successful answer; raises as ``read_answer`` does."""
     if not 200 <= response.status < 300:
         raise refusal(response, ask)
-    if len(response.body) > ANSWER_LIMIT:
-        raise InvalidDocumentError(_what(ask), f"it is larger than {ANSWER_LIMIT} bytes")
-    from orlop.model.manifest import load_json
-
-    document = load_json(response.body, _what(ask), limit=ANSWER_LIMIT)
-    if not isinstance(document, dict):
-        raise InvalidDocumentError(_what(ask), "it is not a JSON object")
-    return document
+    return load_object(response.body, _what(ask), limit=ANSWER_LIMIT)
 
 
 def refresh_token_of(document: dict[str, object], ask: Ask) -> str:
@@ -131,15 +127,9 @@ def _what(ask: Ask) -> str:
 
 def _reason(response: Response) -> str:
     """Return what an error body says, in a line: OAuth2's ``error``, or distribution's ``errors``; empty for HTML."""
-    if not response.body or len(response.body) > 65_536:
-        return ""
-    from orlop.model.manifest import load_json
-
     try:
-        document = load_json(response.body, "error", limit=65_536)
-    except OrlopError:
-        return ""
-    if not isinstance(document, dict):
+        document = load_object(response.body, "error", limit=_REASON_LIMIT)
+    except InvalidDocumentError:
         return ""
     first: object = document
     errors = document.get("errors")

@@ -15,13 +15,13 @@ from orlop.auth.credential import ACR_TOKEN_USER, TOKEN_USER
 from orlop.auth.realm import form, realm_url, with_query
 from orlop.auth.tokens import Token, expiry
 from orlop.auth.vendors import acr
-from orlop.protocol.challenge import Scope, merge
+from orlop.protocol.challenge import merge
 from orlop.protocol.message import Request, Response
 
 if TYPE_CHECKING:
     from orlop.auth.answer import TokenAnswer
     from orlop.auth.credential import Credential
-    from orlop.protocol.challenge import Challenge
+    from orlop.protocol.challenge import Challenge, Scope
 
 Flow = Generator[Request, Response, Token]
 
@@ -265,15 +265,9 @@ def wanted_scopes(scopes: Sequence[Scope], challenges: Sequence[Challenge]) -> t
     read is left out.
     """
     bearer = bearer_challenge(challenges)
-    named: list[Scope] = []
-    for text in bearer.parameters.get("scope", "").split()[:SCOPES_LIMIT] if bearer else ():
-        if text == _PLACEHOLDER:
-            continue
-        try:
-            named.append(Scope.parse(text))
-        except ValueError:
-            continue
-    return tuple(merge([*named, *scopes]))
+    named = [scope for scope in bearer.scopes[:SCOPES_LIMIT] if str(scope) != _PLACEHOLDER] if bearer else []
+    first = {scope[:2] for scope in named}
+    return tuple(sorted(merge([*named, *scopes]), key=lambda scope: scope[:2] not in first))
 
 
 def _host(url: str) -> str:

@@ -48,16 +48,10 @@ class Token:
         """Whether the token is good for all that is wanted: a wider one serves a narrower wish."""
         if self.scopes is None:
             return True
-        return all(any(_includes(have, want) for have in self.scopes) for want in wanted)
+        return all(any(have.covers(want) for have in self.scopes) for want in wanted)
 
     def __repr__(self) -> str:
         return f"Token({self.authorization.partition(' ')[0]} ***)"
-
-
-def _includes(have: Scope, want: Scope) -> bool:
-    if have.type != want.type or have.name != want.name:
-        return False
-    return "*" in have.actions or want.actions <= have.actions
 
 
 def expiry(now: float, lifetime_s: float) -> float:
