@@ -44,7 +44,7 @@ from orlop.errors import (
     UnsupportedError,
 )
 from orlop.protocol._text import one_line
-from orlop.protocol.headers import parse_date, retry_after
+from orlop.protocol.headers import wait_of
 from orlop.protocol.message import Headers, Response
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def from_wire(
 
     method: of the request. what: what it was about, in the user's words: a tag, a digest, ``tags``. where: the
     repository with its registry, or the registry alone. kind: ``manifest``, ``blob``, ``tags``, ``repositories``
-    (the catalog), ``referrers``, ``upload`` or ``ping``; it tells what a 404 without a usable code means, as the
+    (the catalog), ``referrers``, ``upload`` or ``registry``; it tells what a 404 without a usable code means, as the
     answer to a HEAD is. now: seconds since 1970, for a Retry-After that is a date; else the answer's own Date.
 
     Status comes before code, as codes are misused more often. Bodies may be HTML, plain text, empty or huge: one
@@ -188,7 +188,7 @@ def from_wire(
     if status in {405, 501} or ("UNSUPPORTED" in said.codes and 400 <= status < 500):
         return _unsupported(said, method, what, where, kind)
     reason = said.reason or ("" if status >= 400 else "an answer that means nothing here")
-    error = RegistryError(method, _url(response, where), status, said.codes, reason, _wait(response, now))
+    error = RegistryError(method, _url(response, where), status, said.codes, reason, wait_of(response.headers, now))
     hint = _PAGE_HINT if said.is_page else _STATUS_HINTS.get(status, "")
     return error.with_hint(hint) if hint else error
 
@@ -201,7 +201,7 @@ _STATUS_HINTS = {
 
 
 def _limited(response: Response, said: Said, method: str, where: str, now: float | None) -> OrlopError:
-    wait = _wait(response, now)
+    wait = wait_of(response.headers, now)
     error = RateLimitedError(method, _url(response, where), response.status, said.codes, said.reason, wait)
     when = "later" if wait is None else f"in {wait:.0f} s"
     return error.with_hint(
@@ -262,7 +262,7 @@ _WHOLE = {
     "catalog": "listing repositories",
     "repositories": "listing repositories",
     "referrers": "listing referrers",
-    "ping": "the registry API",
+    "registry": "the registry API",
 }
 
 
@@ -285,16 +285,3 @@ def _unsupported(said: Said, method: str, what: str, where: str, kind: str) -> O
 
 def _url(response: Response, where: str) -> str:
     return one_line(response.url.partition("?")[0], 300) or where
-
-
-def _wait(response: Response, now: float | None) -> float | None:
-    value = response.headers.get("retry-after")
-    if value is None:
-        return None
-    if now is None:
-        now = parse_date(response.headers.get("date") or "")
-    if now is None:
-        import time
-
-        now = time.time()
-    return retry_after(value, now)

@@ -209,18 +209,18 @@ class ByteRange(NamedTuple):
 
 
 class ContentRange(NamedTuple):
-    """Bytes ``start`` up to and without ``stop`` of ``size`` in all, None when unknown.
+    """Bytes ``start`` up to and without ``stop`` of ``total``, None when unknown.
 
-    ``ContentRange(0, 0, size)`` is the answer of a 416: nothing, out of so much.
+    ``ContentRange(0, 0, total)`` is the answer of a 416: nothing, out of so much.
     """
 
     start: int
     stop: int
-    size: int | None = None
+    total: int | None = None
 
     def __str__(self) -> str:
-        size = "*" if self.size is None else str(self.size)
-        return f"bytes {self.start}-{self.stop - 1}/{size}" if self.start < self.stop else f"bytes */{size}"
+        total = "*" if self.total is None else str(self.total)
+        return f"bytes {self.start}-{self.stop - 1}/{total}" if self.start < self.stop else f"bytes */{total}"
 
     @classmethod
     def parse(cls, value: str) -> ContentRange | None:
@@ -228,11 +228,11 @@ class ContentRange(NamedTuple):
         found = _CONTENT_RANGE.match(value)
         if found is None:
             return None
-        size = None if found[3] == "*" else int(found[3])
+        total = None if found[3] == "*" else int(found[3])
         if found[1] is None:
-            return None if size is None else cls(0, 0, size)
+            return None if total is None else cls(0, 0, total)
         start, stop = int(found[1]), int(found[2]) + 1
-        return cls(start, stop, size) if start < stop and (size is None or stop <= size) else None
+        return cls(start, stop, total) if start < stop and (total is None or stop <= total) else None
 
 
 _RANGE = re.compile(
@@ -327,6 +327,23 @@ def retry_after(value: str | None, now: float) -> float | None:
             return None
         seconds = when - now
     return min(max(seconds, 0.0), WAIT_LIMIT_S)
+
+
+def wait_of(headers: Headers, now: float | None = None) -> float | None:
+    """Return the seconds that an answer asks to wait, as ``retry_after`` does; None when it asks for none.
+
+    now: seconds since 1970; without it a date is taken against the answer's own Date, then this machine's clock.
+    """
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    if now is None:
+        now = parse_date(headers.get("date") or "")
+    if now is None:
+        import time
+
+        now = time.time()
+    return retry_after(value, now)
 
 
 # --- limits and warnings -----------------------------------------------------------------------
