@@ -1,0 +1,67 @@
+"""Uvicorn's HTTP/1.1 protocol with the limits that it does not have itself.
+
+Measured: it takes 600 KiB of header fields, and drains what a client sends after its answer without end.
+"""
+
+from __future__ import annotations
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_LIMIT = 64 * 1024
+"""The largest request line with its header fields, in bytes."""
+
+DRAIN_LIMIT = 64 * 1024 * 1024
+"""How much of a body is read and dropped after the answer, in bytes: closing at once could lose the answer."""
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """A connection with a limit on its heads and on what is drained."""
+
+    _head_size = 0
+    _drained = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes from the socket."""
+        if self._head_size >= 0:
+            self._head_size += len(data)
+        super().data_received(data)
+        if self._head_size > HEAD_LIMIT and not self.transport.is_closing():
+            self._refuse_head()
+
+    def on_message_begin(self) -> None:
+        """Start to count a head."""
+        super().on_message_begin()
+        self._head_size = max(self._head_size, 0)
+        self._drained = 0
+
+    def on_headers_complete(self) -> None:
+        """Stop counting, and go on only with a head that is not too large."""
+        # What was counted may hold the start of the body as well.
+        if self._head_size > HEAD_LIMIT and self._exact_size() > HEAD_LIMIT:
+            raise ValueError("the head is too large")  # the parser stops, and send_400_response is called
+        self._head_size = -1
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take in bytes of a body."""
+        if self.cycle.response_complete:
+            self._drained += len(body)
+            if self._drained > DRAIN_LIMIT:
+                self.transport.close()
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or has too large a head."""
+        if self._head_size > HEAD_LIMIT:
+            self._refuse_head()
+        else:
+            super().send_400_response(msg)
+
+    def _refuse_head(self) -> None:
+        self.transport.write(_TOO_LARGE)
+        self.transport.close()
+
+    def _exact_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
