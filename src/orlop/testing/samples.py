@@ -6,12 +6,13 @@ runs, ``app`` a program. Each is a Docker manifest list, as the registries' best
 
 from __future__ import annotations
 
+import json
 import sys
 import sysconfig
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orlop.testing.builders import Built, image, index
+from orlop.testing.builders import CREATED, Built, image, index
 from orlop.testing.layers import File, LayerBlob, Link, Whiteout, directory_layer, layer
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Samples:
     runtime: Built
     app: Built
 
-    def items(self) -> Iterator[tuple[str, Built]]:
+    def repositories(self) -> Iterator[tuple[str, Built]]:
         """Yield (repository name, image), the lowest first."""
         yield "tour/base", self.base
         yield "tour/runtime", self.runtime
@@ -99,8 +100,23 @@ def _index(
     if below:
         labels["org.opencontainers.image.base.name"] = f"tour/{below[0]}:latest"
         labels["org.opencontainers.image.base.digest"] = str(below[1].digest)
-    children = [image(own, platform=text, labels=labels, config=config, docker=True) for text, own in layers.items()]
+    children = [
+        image(own, platform=text, labels=labels, config=config, history=_history(len(own), config), docker=True)
+        for text, own in layers.items()
+    ]
     return index(children, docker=True)
+
+
+def _history(layers: int, config: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return what the builds would have written: a line for each layer, and lines that made none."""
+    done = ("ADD rootfs.tar / # buildkit", "COPY modules /", "COPY packages /", "COPY app /app # buildkit")
+    entries: list[dict[str, object]] = [{"created": CREATED, "created_by": text} for text in done[:layers]]
+    for key, value in config.items():
+        text = f"{key.upper()} {json.dumps(value)}"
+        entries.append(
+            {"created": CREATED, "created_by": text, "comment": "buildkit.dockerfile.v0", "empty_layer": True}
+        )
+    return entries
 
 
 def _base_layer(platform: str) -> LayerBlob:
