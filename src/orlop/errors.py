@@ -77,10 +77,7 @@ class PlatformChoiceError(InputError):
 
     def __str__(self) -> str:
         asked = f" for {self.wanted}" if self.wanted else ""
-        if self.matching:
-            found = f"{self.matching} platforms are left{asked}"
-        else:
-            found = f"no platform is left{asked}"
+        found = f"{self.matching} platforms are left{asked}" if self.matching else f"no platform is left{asked}"
         return f"{self.reference}: {found}; there are: {', '.join(self.available) or 'none'}"
 
 

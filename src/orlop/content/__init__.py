@@ -1,1 +1,1 @@
-
+"""Where content comes from and goes to, keyed by descriptor."""

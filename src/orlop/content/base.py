@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING
 from orlop.errors import ReadOnlyError, UnsupportedError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from orlop.model.descriptor import Descriptor
     from orlop.model.digest import Digest
     from orlop.model.manifest import Manifest
@@ -87,8 +88,12 @@ class Source(ABC):
 
     async def referrers(self, subject: Digest, *, artifact_type: str | None = None) -> AsyncIterator[Descriptor]:
         """Yield the manifests whose ``subject`` is this digest."""
+        for entry in self._no_referrers():
+            yield entry
+
+
+    def _no_referrers(self) -> tuple[Descriptor, ...]:
         raise UnsupportedError("listing referrers", self.name)
-        yield  # makes this an async generator
 
 
 class Target(Source):

@@ -1,1 +1,1 @@
-
+"""Operations on images from any source."""

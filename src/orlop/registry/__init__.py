@@ -1,1 +1,1 @@
-
+"""A registry over HTTP."""

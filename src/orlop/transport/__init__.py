@@ -1,1 +1,1 @@
-
+"""Moving bytes: HTTP without knowledge of registries."""

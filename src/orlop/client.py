@@ -1,0 +1,391 @@
+"""The client: ask any registry. A thin face over ``registry`` and ``image``; ``orlop.sync`` declares the blocking one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from orlop.errors import InputError, OrlopError
+from orlop.image.resolve import resolve_platform
+from orlop.image.view import Image, image_of, open_image, read_config
+from orlop.model.digest import Digest
+from orlop.model.manifest import MANIFEST_LIMIT, ImageManifest, Index
+from orlop.model.platform import Platform, PlatformSelector
+from orlop.model.reference import Reference, RegistryHost, Repository
+from orlop.registry.registry import Ping, RemoteRegistry
+from orlop.registry.repository import RemoteRepository
+from orlop.registry.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from orlop.auth.credential import CredentialSource
+    from orlop.content.base import ByteStream, Resolved, Source
+    from orlop.content.cache import Cache
+    from orlop.model.descriptor import Descriptor
+    from orlop.model.imageconfig import ImageConfig
+    from orlop.model.manifest import Manifest
+    from orlop.model.reference import RepositoryName, Tag
+    from orlop.protocol.message import Response
+    from orlop.runtime import Runtime
+    from orlop.transport.base import Transport
+    from orlop.transport.options import HostOptions
+    from orlop.transport.retry import RetryPolicy
+    from orlop.transport.trace import Exchange
+
+R = TypeVar("R")
+BLOB_LIMIT = 64 * 1024 * 1024
+CONCURRENCY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a reference names now.
+
+    reference: the full name with the digest. descriptor: of that manifest. kind: "index" when the digest is an index's,
+    "platform" when it is one platform's out of an index, else what the manifest is ("image", "artifact", ...).
+    platform: the platform chosen, if any. seen: what the registry said beside it, by header name.
+    """
+
+    reference: Reference
+    descriptor: Descriptor
+    kind: str
+    platform: Platform | None = None
+    seen: Mapping[str, str] = field(default_factory=dict)
+
+
+class Item(Generic[R]):
+    """One answer of many: ``value``, or the ``error`` that this reference alone met."""
+
+    __slots__ = ("error", "reference", "value")
+
+    def __init__(self, reference: str, value: R | None, error: Exception | None) -> None:
+        self.reference, self.value, self.error = reference, value, error
+
+    def result(self) -> R:
+        """Return the value, or raise the item's error."""
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # R may itself include None
+
+
+class AsyncClient:
+    """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
+
+    References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values.
+    A ``platform`` is ``"linux/arm64"`` or a PlatformSelector; None takes a single-platform image as it is, and an index
+    where one is asked for.
+
+    credentials: where to look them up; None reads the Docker and Podman files. hosts: connection options by host name;
+    defaults: for all other hosts. cache: a Cache, or None to keep nothing. concurrency: how many references ``many``
+    works on at once. manifest_limit: most bytes of a manifest. trace: called with every exchange, secrets left out.
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: CredentialSource | None = None,
+        hosts: Mapping[str, HostOptions] | None = None,
+        defaults: HostOptions | None = None,
+        cache: Cache | None = None,
+        concurrency: int = CONCURRENCY,
+        manifest_limit: int = MANIFEST_LIMIT,
+        retry: RetryPolicy | None = None,
+        trace: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        runtime, transport = self._machinery()
+        if credentials is None:
+            from orlop.auth.keychain import default_keychain
+
+            # The one place below the command line that looks at the environment: whoever passes nothing asks for it.
+            credentials = default_keychain(os.environ, os.path.expanduser("~"))
+        self._runtime = runtime
+        self._cache = cache
+        self._manifest_limit = manifest_limit
+        self.concurrency = concurrency
+        self._session = Session(
+            transport, runtime, credentials, hosts=hosts, defaults=defaults, retry=retry, trace=trace
+        )
+
+    def _machinery(self) -> tuple[Runtime, Transport]:
+        from orlop.aio import AsyncRuntime
+        from orlop.transport.http import AsyncTransport
+
+        return AsyncRuntime(), AsyncTransport()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._session.close()
+
+    # --- places --------------------------------------------------------------------------------
+
+    def registry(self, host: str) -> RemoteRegistry:
+        """Return the registry as a Namespace; nothing is asked yet."""
+        return RemoteRegistry(self._session, RegistryHost(host), self._manifest_limit)
+
+    def repository(self, repository: str | Repository) -> Source:
+        """Return the repository as a Source, behind the cache if there is one; nothing is asked yet."""
+        name = repository if isinstance(repository, Repository) else Repository.parse(repository)
+        remote = RemoteRepository(self._session, name, self._manifest_limit)
+        if self._cache is None:
+            return remote
+        from orlop.content.cache import CachedSource
+
+        return CachedSource(remote, self._cache)
+
+    # --- registries and repositories -----------------------------------------------------------
+
+    async def ping(self, host: str) -> Ping:
+        """Return how the registry answers, and how it wants to be signed in to. Raises NetworkError, RegistryError."""
+        return await self.registry(host).ping()
+
+    async def catalog(self, host: str, *, after: str = "", limit: int | None = None) -> AsyncIterator[RepositoryName]:
+        """Yield the registry's repositories, page by page. Raises UnsupportedError where there is no catalog."""
+        async for name in self.registry(host).repositories(after=after, limit=limit):
+            yield name
+
+    async def tags(
+        self, repository: str | Repository, *, after: str = "", limit: int | None = None
+    ) -> AsyncIterator[Tag]:
+        """Yield the repository's tags in the registry's order; pages are fetched as they are needed.
+
+        after: only what comes after this tag. limit: at most so many. Raises RepositoryNotFoundError.
+        """
+        async for tag in self.repository(repository).tags(after=after, limit=limit):
+            yield tag
+
+    # --- manifests -----------------------------------------------------------------------------
+
+    async def head(self, ref: str | Reference) -> Resolved:
+        """Return the descriptor of what the reference names, without fetching it. Raises ManifestNotFoundError."""
+        reference = _reference(ref)
+        return await self.repository(reference.repository).resolve(reference.target)
+
+    async def manifest(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> Manifest:
+        """Return the manifest, whatever its kind, its digest checked; with a platform, that child of an index.
+
+        Raises ManifestNotFoundError, PlatformChoiceError, IntegrityError's kinds.
+        """
+        reference = _reference(ref)
+        source = self.repository(reference.repository)
+        manifest = await source.manifest(reference.target)
+        if platform is not None and isinstance(manifest, Index):
+            chosen = resolve_platform(manifest, _selector(platform), str(ref))
+            return await source.manifest(chosen.digest)
+        return manifest
+
+    async def resolve(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> Resolution:
+        """Return what the reference names now, with its digest; with a platform, that child of an index.
+
+        Raises ManifestNotFoundError, PlatformChoiceError.
+        """
+        from orlop.model.mediatype import is_index
+
+        reference = _reference(ref)
+        source = self.repository(reference.repository)
+        found = await source.resolve(reference.target)
+        described = found.descriptor
+        if not is_index(described.media_type) or platform is None:
+            kind = "index" if is_index(described.media_type) else "image"
+            return Resolution(reference.with_digest(described.digest), described, kind, None, found.seen)
+        index = await source.manifest(described.digest)
+        if not isinstance(index, Index):
+            return Resolution(reference.with_digest(described.digest), described, index.kind, None, found.seen)
+        chosen = resolve_platform(index, _selector(platform), str(ref))
+        return Resolution(reference.with_digest(chosen.digest), chosen, "platform", chosen.platform, found.seen)
+
+    async def referrers(
+        self, ref: str | Reference, *, artifact_type: str | None = None
+    ) -> AsyncIterator[Descriptor]:
+        """Yield the manifests that refer to this one: signatures, SBOMs, attestations. A tag is resolved first."""
+        reference = _reference(ref)
+        source = self.repository(reference.repository)
+        target = reference.target
+        subject = target if isinstance(target, Digest) else (await source.resolve(target)).descriptor.digest
+        async for found in source.referrers(subject, artifact_type=artifact_type):
+            yield found
+
+    # --- images --------------------------------------------------------------------------------
+
+    async def image(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> Image:
+        """Return the image of one platform with its config.
+
+        Raises PlatformChoiceError when more than one platform is left, or none; UnsupportedError for an artifact.
+        """
+        reference = _reference(ref)
+        source = self.repository(reference.repository)
+        return await open_image(source, reference.target, _selector(platform), str(ref))
+
+    async def images(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> list[Image]:
+        """Return the images of every platform that the selector leaves, in the index's order, fetched side by side."""
+        from orlop.image.resolve import platforms_of
+
+        reference = _reference(ref)
+        source = self.repository(reference.repository)
+        manifest = await source.manifest(reference.target)
+        if not isinstance(manifest, Index):
+            return [await image_of(source, manifest, None, str(ref))]
+        index = manifest
+        wanted = _selector(platform)
+        entries = [e for e in platforms_of(index) if wanted is None or (e.platform and wanted.matches(e.platform))]
+
+        async def view(entry: Descriptor) -> Image:
+            return await image_of(source, await source.manifest(entry.digest), index, str(ref))
+
+        outcomes = self._runtime.map(view, entries, limit=min(8, len(entries) or 1), ordered=True)
+        return [outcome.result() async for outcome in outcomes]
+
+    async def config(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> ImageConfig:
+        """Return the image config of one platform. Raises as ``image`` does."""
+        reference = _reference(ref)
+        manifest = await self.manifest(ref, platform=platform or PlatformSelector())
+        if not isinstance(manifest, ImageManifest):
+            return (await image_of(self.repository(reference.repository), manifest, None, str(ref))).config
+        return await read_config(self.repository(reference.repository), manifest, str(ref))
+
+    # --- blobs ---------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def blob(
+        self, ref: str | Reference, *, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[ByteStream]:
+        """Open a blob, ``repository@digest``, as a stream of chunks from byte ``start`` up to and without ``stop``.
+
+        A whole blob is verified as it is read; a part cannot be. Raises BlobNotFoundError, IntegrityError's kinds.
+        """
+        repository, digest = _blob(ref)
+        async with self.repository(repository).open(digest, start=start, stop=stop) as stream:
+            yield stream
+
+    async def read_blob(self, ref: str | Reference, *, limit: int = BLOB_LIMIT) -> bytes:
+        """Return a whole small blob, verified. limit: most bytes, above which LimitError is raised."""
+        from orlop.errors import LimitError
+
+        parts: list[bytes] = []
+        size = 0
+        async with self.blob(ref) as stream:
+            async for chunk in stream:
+                size += len(chunk)
+                if size > limit:
+                    raise LimitError(str(ref), "limit", limit)
+                parts.append(chunk)
+        return b"".join(parts)
+
+    async def download(
+        self, ref: str | Reference, path: str, *, progress: Callable[[int, int | None], None] | None = None
+    ) -> int:
+        """Write a blob to a file, verified, and return its size in bytes.
+
+        The file appears under its name only when it is whole; a call that broke off is gone on with.
+        progress: called with the bytes that are there and the size, None while that is unknown.
+        """
+        from orlop.content.files import Save
+        from orlop.registry.blobs import blob_size
+
+        repository, digest = _blob(ref)
+        stated = await blob_size(self._session, repository, digest) if progress is not None else None
+        size = stated if stated is not None and stated >= 0 else None
+        told = None if progress is None else (lambda done: progress(done, size))
+        # Written once: a layer in a file is not copied into the cache as well.
+        source = RemoteRepository(self._session, repository, self._manifest_limit)
+        return await Save(source, digest, size, path, self._runtime, told).run()
+
+    # --- many at once --------------------------------------------------------------------------
+
+    def many(
+        self,
+        refs: Iterable[str],
+        *,
+        platform: str | PlatformSelector | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+    ) -> AsyncIterator[Item[Manifest]]:
+        """Yield the manifest of each reference, many at once, each with its own error.
+
+        refs: read lazily. ordered: in order of input instead of completion. concurrency: instead of the client's.
+        """
+
+        async def get(client: AsyncClient, ref: str) -> Manifest:
+            return await client.manifest(ref, platform=platform)
+
+        return self.map(get, refs, ordered=ordered, concurrency=concurrency)
+
+    async def map(
+        self,
+        function: Callable[[AsyncClient, str], Awaitable[R]],
+        refs: Iterable[str],
+        *,
+        ordered: bool = False,
+        concurrency: int | None = None,
+    ) -> AsyncIterator[Item[R]]:
+        """Yield ``function(client, ref)`` of each reference, as ``many`` does: ``client.map(AsyncClient.image, refs)``."""
+
+        async def one(ref: str) -> R:
+            return await function(self, ref)
+
+        limit = concurrency or self.concurrency
+        async for outcome in self._runtime.map(one, refs, limit=limit, ordered=ordered):
+            error = outcome.error
+            if error is not None and not isinstance(error, OrlopError):
+                raise error  # a bug, or the caller's own: never hidden among results
+            yield Item(outcome.item, None if error else outcome.result(), error)
+
+    # --- the wire itself -----------------------------------------------------------------------
+
+    async def request(
+        self,
+        host: str,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        limit: int = BLOB_LIMIT,
+    ) -> Response:
+        """Send any request to a registry, signed in, and return its own answer, whatever the status.
+
+        path: as after the host, ``/v2/...``. limit: most bytes of the answer.
+        """
+        from orlop.registry.anycall import any_call
+
+        call = any_call(RegistryHost(host), method, path, headers or {}, body, limit)
+        return await self._session.fetch(call)
+
+    async def token(self, repository: str | Repository, *, actions: tuple[str, ...] = ("pull",)) -> str:
+        """Return the value of the Authorization header for these actions; empty where none is needed."""
+        from orlop.protocol.challenge import Scope
+        from orlop.registry.anycall import authorization
+
+        name = repository if isinstance(repository, Repository) else Repository.parse(repository)
+        scope = Scope("repository", str(name.name), frozenset(actions))
+        return await authorization(self._session, name, (scope,))
+
+
+def _reference(ref: str | Reference) -> Reference:
+    return ref if isinstance(ref, Reference) else Reference.parse(ref)
+
+
+def _selector(platform: str | PlatformSelector | None) -> PlatformSelector | None:
+    return PlatformSelector.parse(platform) if isinstance(platform, str) else platform
+
+
+def _blob(ref: str | Reference) -> tuple[Repository, Digest]:
+    reference = ref if isinstance(ref, Reference) else Reference.parse(ref, default_tag=False)
+    if reference.digest is None:
+        error = InputError(str(ref), "a blob is named repository@digest")
+        error.noun = "the name of a blob"
+        raise error
+    return reference.repository, reference.digest
+

@@ -1,0 +1,329 @@
+"""The HTTP library, behind the transport seam. The only file that imports pyreqwest.
+
+Content decoding and redirects are off in it: a digest covers the bytes as sent, and where credentials go is decided in
+``redirect``. One client is kept for each distinct set of connection options, so connections are reused.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from pyreqwest.client import ClientBuilder, SyncClientBuilder
+from pyreqwest.exceptions import BuilderError, ClientClosedError, PyreqwestError, RequestTimeoutError
+from pyreqwest.proxy import ProxyBuilder
+
+from orlop._version import __version__
+from orlop.errors import (
+    ConfigError,
+    ConnectError,
+    DisconnectedError,
+    InputError,
+    InvalidDocumentError,
+    NetworkError,
+    OrlopError,
+    TimedOutError,
+    TlsError,
+)
+from orlop.protocol.hosts import is_loopback_url
+from orlop.protocol.message import Headers
+from orlop.transport.base import CHUNK, Answer, Transport
+from orlop.transport.trace import redact_url
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pyreqwest.client import BaseClientBuilder, Client, SyncClient
+    from pyreqwest.request import BaseRequestBuilder, StreamRequest, SyncStreamRequest
+    from pyreqwest.response import BaseResponse, Response, SyncResponse
+
+    from orlop.protocol.message import Request
+    from orlop.transport.options import HostOptions
+
+    B = TypeVar("B", bound=BaseRequestBuilder)
+
+USER_AGENT = f"orlop/{__version__}"
+
+
+class BlockingTransport(Transport):
+    """Sends on the calling thread and never suspends. Safe to share between threads; not across a fork."""
+
+    def __init__(self, user_agent: str = USER_AGENT) -> None:
+        self._user_agent = user_agent
+        self._clients: dict[tuple[object, ...], SyncClient] = {}
+        self._process = os.getpid()
+
+    async def send(self, request: Request, options: HostOptions, *, whole: bool) -> Answer:
+        """See Transport."""
+        _same_process(self._process)
+        local = is_loopback_url(request.url)
+        key = (options, local)
+        client = self._clients.get(key)
+        if client is None:
+            client = self._clients[key] = _configured(SyncClientBuilder(), options, self._user_agent, local=local).build()
+        try:
+            exchange = _prepared(client.request(request.method, request.url), request, options, whole=whole).build_streamed()
+            answer = exchange.__enter__()
+        except (PyreqwestError, ValueError) as error:
+            _translated(error, request.url)
+        return _BlockingAnswer(exchange, answer, request)
+
+    async def close(self) -> None:
+        """See Transport."""
+        if self._process == os.getpid():
+            for client in self._clients.values():
+                client.close()
+        self._clients.clear()
+
+
+class AsyncTransport(Transport):
+    """Sends on the running event loop."""
+
+    def __init__(self, user_agent: str = USER_AGENT) -> None:
+        self._user_agent = user_agent
+        self._clients: dict[tuple[object, ...], Client] = {}
+        self._process = os.getpid()
+
+    async def send(self, request: Request, options: HostOptions, *, whole: bool) -> Answer:
+        """See Transport."""
+        _same_process(self._process)
+        local = is_loopback_url(request.url)
+        key = (options, local)
+        client = self._clients.get(key)
+        if client is None:
+            client = self._clients[key] = _configured(ClientBuilder(), options, self._user_agent, local=local).build()
+        try:
+            exchange = _prepared(client.request(request.method, request.url), request, options, whole=whole).build_streamed()
+            answer = await exchange.__aenter__()
+        except (PyreqwestError, ValueError) as error:
+            _translated(error, request.url)
+        return _AsyncAnswer(exchange, answer, request)
+
+    async def close(self) -> None:
+        """See Transport."""
+        if self._process == os.getpid():
+            for client in self._clients.values():
+                await client.close()
+        self._clients.clear()
+
+
+class _Answer(Answer):
+    __slots__ = ("_bodiless", "headers", "status", "url")
+
+    def __init__(self, answer: BaseResponse, request: Request) -> None:
+        self.status = answer.status
+        self.headers = Headers(answer.headers.items())
+        self.url = request.url
+        self._bodiless = request.method == "HEAD"
+
+    def _whole(self, body: bytes, limit: int) -> bytes:
+        if len(body) > limit:
+            raise InvalidDocumentError(f"the answer of {redact_url(self.url)}", f"it is larger than {limit} bytes")
+        encoding = self.headers.get("content-encoding", "")
+        if encoding and encoding != "identity" and not self._bodiless:
+            return _decoded(body, encoding, limit, self.url)
+        return body
+
+
+class _BlockingAnswer(_Answer):
+    __slots__ = ("_answer", "_exchange")
+
+    def __init__(self, exchange: SyncStreamRequest, answer: SyncResponse, request: Request) -> None:
+        super().__init__(answer, request)
+        self._exchange: SyncStreamRequest | None = exchange
+        self._answer = answer
+
+    async def read(self, limit: int) -> bytes:
+        """See Answer."""
+        try:
+            body = self._answer.body_reader.read(limit + 1)
+        except PyreqwestError as error:
+            _translated(error, self.url)
+        return self._whole(bytes(body) if body is not None else b"", limit)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """See Answer."""
+        reader = self._answer.body_reader
+        while True:
+            try:
+                chunk = reader.read(CHUNK)
+            except PyreqwestError as error:
+                _translated(error, self.url)
+            if chunk is None:
+                return
+            yield bytes(chunk)
+
+    async def close(self) -> None:
+        """See Answer."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.__exit__(None, None, None)
+
+
+class _AsyncAnswer(_Answer):
+    __slots__ = ("_answer", "_exchange")
+
+    def __init__(self, exchange: StreamRequest, answer: Response, request: Request) -> None:
+        super().__init__(answer, request)
+        self._exchange: StreamRequest | None = exchange
+        self._answer = answer
+
+    async def read(self, limit: int) -> bytes:
+        """See Answer."""
+        try:
+            body = await self._answer.body_reader.read(limit + 1)
+        except PyreqwestError as error:
+            _translated(error, self.url)
+        return self._whole(bytes(body) if body is not None else b"", limit)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """See Answer."""
+        reader = self._answer.body_reader
+        while True:
+            try:
+                chunk = await reader.read(CHUNK)
+            except PyreqwestError as error:
+                _translated(error, self.url)
+            if chunk is None:
+                return
+            yield bytes(chunk)
+
+    async def close(self) -> None:
+        """See Answer."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            await exchange.__aexit__(None, None, None)
+
+
+C = TypeVar("C", bound="BaseClientBuilder")
+
+
+def _configured(builder: C, options: HostOptions, user_agent: str, *, local: bool) -> C:
+    builder = (
+        builder.user_agent(user_agent)
+        .follow_redirects(enable=False)
+        .gzip(enable=False)
+        .brotli(enable=False)
+        .zstd(enable=False)
+        .deflate(enable=False)
+        .referer(enable=False)
+        .http2(enable=True)
+        .tcp_nodelay(enabled=True)
+        .connect_timeout(timedelta(seconds=options.connect_timeout_s))
+        .read_timeout(timedelta(seconds=options.timeout_s))
+    )
+    if local:
+        builder = builder.no_proxy()  # a proxy of the environment is for what is outside
+    elif options.proxy:
+        builder = builder.proxy(ProxyBuilder.all(options.proxy))
+    if options.insecure:
+        builder = builder.danger_accept_invalid_certs(enable=True)
+    try:
+        if options.ca_file:
+            builder = builder.add_root_certificate_pem(_pem(options.ca_file))
+        if options.client_cert:
+            builder = builder.identity_pem(_pem(options.client_cert, options.client_key))
+    except (PyreqwestError, ValueError) as error:
+        files = ", ".join(name for name in (options.ca_file, options.client_cert, options.client_key) if name)
+        raise ConfigError(files, f"not a usable certificate or key in PEM form: {_last_cause(error)}") from None
+    return builder
+
+
+def _pem(*paths: str) -> bytes:
+    parts = []
+    for path in filter(None, paths):
+        try:
+            with open(path, "rb") as file:  # pathlib costs start-up time
+                parts.append(file.read(1 << 20))
+        except OSError as error:
+            raise ConfigError(path, f"cannot be read: {error.strerror}") from None
+    return b"\n".join(parts)
+
+
+def _prepared(builder: B, request: Request, options: HostOptions, *, whole: bool) -> B:
+    for name, value in request.headers.items():
+        builder = builder.header(name, value)
+    if request.body:
+        builder = builder.body_bytes(request.body)
+    elif request.method in {"POST", "PUT", "PATCH"}:
+        builder = builder.header("content-length", "0")
+    limit = options.document_timeout_s if whole else options.total_timeout_s
+    return builder.timeout(timedelta(seconds=limit)) if limit else builder
+
+
+def _same_process(owner: int) -> None:
+    if owner != os.getpid():
+        raise OrlopError("this client was made before a fork and does not work in the child").with_hint(
+            "make a new client in the child process"
+        )
+
+
+def _decoded(body: bytes, encoding: str, limit: int, url: str) -> bytes:
+    """Undo a gzip Content-Encoding that nobody asked for, never to more than ``limit`` bytes."""
+    import zlib
+
+    what = f"the answer of {redact_url(url)}"
+    if encoding not in {"gzip", "x-gzip"}:
+        raise InvalidDocumentError(what, f"its Content-Encoding {encoding!r} was not asked for")
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        plain = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise InvalidDocumentError(what, f"it is not the gzip it claims to be: {error}") from None
+    if len(plain) > limit:
+        raise InvalidDocumentError(what, f"it inflates to more than {limit} bytes")
+    if not inflater.eof:
+        raise InvalidDocumentError(what, "its gzip ends too early")
+    return plain
+
+
+_TLS_WORDS = ("certificate", "corrupt message", "tls", "handshake", "peer is incompatible", "alert")
+
+
+def _causes(error: Exception) -> list[str]:
+    details = getattr(error, "details", None) or {}
+    return [str(cause["message"]) for cause in details.get("causes") or ()]
+
+
+def _last_cause(error: Exception) -> str:
+    causes = _causes(error)
+    return causes[-1] if causes else str(error)
+
+
+def _translated(error: Exception, url: str) -> NoReturn:
+    """Raise orlop's error for one of the HTTP library's."""
+    where = redact_url(url).partition("?")[0]
+    causes = _causes(error)
+    reason = causes[-1] if causes else str(error)
+    connecting = any("(Connect)" in cause for cause in causes)
+    raised: OrlopError
+    if isinstance(error, BuilderError) or not isinstance(error, PyreqwestError):
+        raised = InputError(where, f"no request can be made of it: {reason}")
+        raised.noun = "a usable URL"
+    elif isinstance(error, RequestTimeoutError):
+        raised = TimedOutError(where, "no connection in time" if connecting else "no answer in time")
+        raised.hint = "raise the limit with --timeout SECONDS, or see whether the host is reachable"
+    elif isinstance(error, ClientClosedError):
+        raised = NetworkError(where, "the client was closed meanwhile")
+    elif connecting and any(word in reason.lower() for word in _TLS_WORDS):
+        raised = TlsError(where, reason)
+        raised.hint = _tls_hint(reason)
+    elif connecting:
+        raised = ConnectError(where, reason)
+        if "proxy" in reason.lower() or "tunnel" in reason.lower():
+            raised.hint = "a proxy of the environment (HTTPS_PROXY) was used; NO_PROXY leaves a host out"
+    elif any("invalid HTTP" in cause or "too large" in cause for cause in causes):
+        raised = DisconnectedError(where, f"the answer is not HTTP: {reason}")
+    else:
+        raised = DisconnectedError(where, reason)
+    raise raised from None
+
+
+def _tls_hint(reason: str) -> str:
+    lowered = reason.lower()
+    if "corrupt message" in lowered or "invalidcontenttype" in lowered:
+        return "the host does not speak TLS on this port; --plain-http uses http"
+    if "unknownissuer" in lowered or "unknown issuer" in lowered or "authority" in lowered:
+        return "give the authority's certificate with --ca-file FILE (or SSL_CERT_FILE)"
+    return "--ca-file names an authority; --insecure leaves the certificate unverified"
