@@ -76,17 +76,17 @@ class AsgiApp:
             data = b"" if call.method == "HEAD" or reply.status in {204, 304} else reply.body
             await send({"type": "http.response.body", "body": data})
             return
-        left = reply.length if reply.cut is None else reply.cut
+        left = reply.length if reply.cut is None else min(reply.cut, reply.length)
         async for data in reply.stream or _once(reply.body):
             part = data if len(data) <= left else data[:left]
             await send({"type": "http.response.body", "body": part, "more_body": True})
             left -= len(part)
             if not left:
                 break
-        if reply.cut is not None or left:  # a blob that ends early must not look whole
-            self._drop(scope)
-            return
-        await send({"type": "http.response.body", "body": b""})
+        if reply.cut is None and not left:
+            await send({"type": "http.response.body", "body": b""})
+        # Else the answer is left incomplete, and the server closes the connection: a body that ends early (a damaged
+        # file, a cut on order) must not look whole.
 
     def _drop(self, scope: Message) -> None:
         if self._abort is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import OrlopError, UnsupportedError
 from orlop.protocol.errorbody import to_wire
-from orlop.protocol.routes import check_method, parse
+from orlop.protocol.routes import ALLOWED, parse
 
 from .access import Asked
 from .exchange import Reply
@@ -19,6 +19,8 @@ from .handlers import HANDLERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from orlop.protocol.routes import Route
 
     from .access import Access
     from .exchange import Call, Go, Middleware
@@ -77,12 +79,17 @@ class App:
                     return refused
             handler = HANDLERS.get((type(route), call.method))
             if handler is None:
-                check_method(route, call.method)
-                raise UnsupportedError(call.method, call.target.partition("?")[0])
+                return self._not_allowed(route, call.method)
             reply = await handler(self, call, route)
             reply.headers.append(API_VERSION)
         except OrlopError as error:
             return self._refusal(error)
+        return reply
+
+    def _not_allowed(self, route: Route, method: str) -> Reply:
+        allowed = ", ".join(ALLOWED[type(route)])
+        reply = self._refusal(UnsupportedError(method, "this path", f"it takes {allowed}"))
+        reply.headers.append(("allow", allowed))
         return reply
 
     @staticmethod

@@ -7,12 +7,14 @@ must agree in every header (their bodies are left to the face). Rule: distributi
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from orlop.errors import InvalidManifestError, NotFoundError, RegistryError
 from orlop.model.digest import Digest
 from orlop.model.manifest import parse_manifest
 from orlop.model.mediatype import OCI_INDEX
+from orlop.protocol.errorbody import to_wire
 from orlop.protocol.headers import ByteRange, ContentRange, build_link
 from orlop.protocol.routes import (
     Base,
@@ -42,6 +44,7 @@ _JSON = ("content-type", "application/json")
 _BYTES = ("content-type", "application/octet-stream")
 _REFERRERS_LIMIT = 4 * 1024 * 1024
 _TAGS_AT_ONCE = 100
+_ONE_RANGE = re.compile(r"[ \t]*bytes[ \t]*=[ \t]*(?:[0-9]+[ \t]*-|-[ \t]*[0-9])[^,]*\Z", re.IGNORECASE | re.ASCII)
 _GENERIC_TYPES = frozenset({"", "application/json", "application/octet-stream"})
 
 
@@ -156,14 +159,15 @@ async def get_blob(app: App, call: Call, route: BlobAt) -> Reply:
     wanted = _wanted_range(call, etag)
     if wanted is None:
         return Reply(200, headers, stream=_Part(app.store, reader, 0, reader.size), length=reader.size)
-    part = wanted.within(reader.size)
-    if part is None:
+    part = ByteRange.parse(wanted)
+    bounds = part.within(reader.size) if part is not None else None
+    if bounds is None:
         reader.close()
         unmet = RegistryError("GET", build(route), 416, ("RANGE_INVALID",), f"the blob has {reader.size} bytes")
-        reply = Reply(416, [_JSON], _error_body(unmet))
+        reply = Reply.of(to_wire(unmet))
         reply.headers.append(("content-range", str(ContentRange(0, 0, reader.size))))
         return reply
-    start, stop = part
+    start, stop = bounds
     headers.append(("content-range", str(ContentRange(start, stop, reader.size))))
     return Reply(206, headers, stream=_Part(app.store, reader, start, stop), length=stop - start)
 
@@ -197,21 +201,18 @@ class _Part:
         self._reader.close()
 
 
-def _wanted_range(call: Call, etag: str) -> ByteRange | None:
+def _wanted_range(call: Call, etag: str) -> str | None:
+    """Return the Range field when it asks for one range of bytes; any other may be ignored (RFC 9110, 14.2)."""
     value = call.header(b"range") if call.method == "GET" else None
     if value is None or call.header(b"if-range") not in {None, etag}:
         return None
-    return ByteRange.parse(value)
+    return value if _ONE_RANGE.match(value) else None
 
 
 def _unchanged(call: Call, etag: str) -> bool:
     """Whether If-None-Match names this representation, strongly or weakly. Rule: RFC 9110, 13.1.2."""
     value = call.header(b"if-none-match")
     return value is not None and (value.strip() == "*" or etag in value)
-
-
-def _error_body(error: RegistryError) -> bytes:
-    return json.dumps({"errors": [{"code": error.codes[0], "message": error.reason}]}).encode()
 
 
 # --- the table ---------------------------------------------------------------------------------

@@ -1,14 +1,26 @@
 """Uvicorn's HTTP/1.1 protocol with the limits that it does not have itself.
 
-Measured: it takes 600 KiB of header fields, and drains what a client sends after its answer without end.
+Measured: it takes 600 KiB of header fields, waits for the rest of a head without end, and drains what a client sends
+after its answer without end.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
 
 HEAD_LIMIT = 64 * 1024
 """The largest request line with its header fields, in bytes."""
+
+HEAD_TIMEOUT_S = 30.0
+"""How long a request's head may take, in seconds, and how long a new connection may say nothing."""
+
+SEND_TIMEOUT_S = 300.0
+"""How long a client may take nothing of an answer, in seconds."""
 
 DRAIN_LIMIT = 64 * 1024 * 1024
 """How much of a body is read and dropped after the answer, in bytes: closing at once could lose the answer."""
@@ -21,6 +33,32 @@ class LimitedProtocol(HttpToolsProtocol):
 
     _head_size = 0
     _drained = 0
+    _head_since: float | None = None
+    _stuck_since: float | None = None
+
+    def overdue(self, now: float) -> bool:
+        """Whether the client has kept its head to itself, or taken nothing of an answer, for too long.
+
+        now: by the loop's clock.
+        """
+        if self._head_since is not None and now - self._head_since > HEAD_TIMEOUT_S:
+            return True
+        return self._stuck_since is not None and now - self._stuck_since > SEND_TIMEOUT_S
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Take a new connection."""
+        super().connection_made(transport)
+        self._head_since = self.loop.time()
+
+    def pause_writing(self) -> None:
+        """Note that the client does not take what it is sent."""
+        super().pause_writing()
+        self._stuck_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Note that it does again."""
+        super().resume_writing()
+        self._stuck_since = None
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes from the socket."""
@@ -34,6 +72,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Start to count a head."""
         super().on_message_begin()
         self._head_size = max(self._head_size, 0)
+        self._head_since = self.loop.time()
         self._drained = 0
 
     def on_headers_complete(self) -> None:
@@ -42,6 +81,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._head_size > HEAD_LIMIT and self._exact_size() > HEAD_LIMIT:
             raise ValueError("the head is too large")  # the parser stops, and send_400_response is called
         self._head_size = -1
+        self._head_since = None
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

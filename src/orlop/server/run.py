@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from orlop.errors import StorageError
 from orlop.protocol.headers import build_date
 
 from .asgi import AsgiApp
-from .core import App
+from .core import App, log
 from .store.store import Store
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class Listener:
 
     async def start(self) -> None:
         """Accept connections."""
-        await self._server.startup(sockets=[self._socket])
         self._clock = asyncio.create_task(self._tell_time())
+        await self._server.startup(sockets=[self._socket])
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Accept no more, let what is under way end for up to ``grace_s`` seconds, then drop the rest."""
@@ -103,10 +104,16 @@ class Listener:
         await asyncio.gather(*state.tasks, return_exceptions=True)
 
     async def _tell_time(self) -> None:
+        """Set the Date of the answers once a second, and drop the connections that hold up."""
+        state = self._server.server_state
+        loop = asyncio.get_running_loop()
         while True:
-            now = asyncio.get_running_loop().time()
-            self._server.server_state.default_headers = [(b"date", _now())]
-            await asyncio.sleep(1.0 - now % 1.0 + 0.001)
+            state.default_headers = [(b"date", build_date(time.time()).encode("ascii"))]
+            await asyncio.sleep(1.0 - time.time() % 1.0)
+            for connection in list(state.connections):
+                overdue = getattr(connection, "overdue", None)
+                if overdue is not None and overdue(loop.time()):
+                    connection.transport.abort()
 
     def _abort(self, scope: MutableMapping[str, Any]) -> None:
         for connection in self._server.server_state.connections:
@@ -139,8 +146,9 @@ def serve(
         await listener.start()
         if ready is not None:
             ready(listener.url)
-        await asyncio.to_thread(store.uploads.expire, _STALE_UPLOADS_S)
+        tidying = asyncio.create_task(_tidy(store))
         await stop.wait()
+        tidying.cancel()
         await listener.stop(grace_s)
 
     try:
@@ -148,6 +156,16 @@ def serve(
             runner.run(main())
     finally:
         store.close()
+
+
+async def _tidy(store: Store) -> None:
+    """Drop abandoned uploads, now and every hour."""
+    while True:
+        try:
+            await store.work("dropping old uploads", store.uploads.expire, _STALE_UPLOADS_S)
+        except StorageError as error:
+            log.warning("%s", error)
+        await asyncio.sleep(3600)
 
 
 def _on_signals(stop: asyncio.Event) -> None:
@@ -184,9 +202,3 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.close()
         raise StorageError(f"listening on {host}:{port}", error.strerror or str(error)) from error
     return bound
-
-
-def _now() -> bytes:
-    import time
-
-    return build_date(time.time()).encode("ascii")

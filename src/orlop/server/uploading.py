@@ -31,8 +31,11 @@ _BATCH = 1 << 20
 async def begin_upload(app: App, call: Call, route: UploadStart) -> Reply:
     """Mount a blob, take one that comes whole with this request, or open a session."""
     repository = app.store.repository(route.name)
-    if route.mount is not None and route.source is not None and await repository.mount(route.mount, [route.source]):
-        return _stored(route.name, route.mount)
+    if route.mount is not None:
+        sources = None if route.source is None else [route.source]
+        # Without a source, whoever knows a digest would get the blob: only where everybody may read everything.
+        if (sources or app.access is None) and await repository.mount(route.mount, sources):
+            return _stored(route.name, route.mount)
     if route.digest is not None:
         upload = repository.whole_upload(route.digest.algorithm)
         await _receive(app.store, call, upload, route.digest)
@@ -106,18 +109,18 @@ async def _receive(store: Store, call: Call, upload: Upload, digest: Digest | No
             size += len(data)
             if size >= _BATCH:
                 if writing is not None:
-                    await writing
+                    await asyncio.shield(writing)
                 work = store.work("storing an upload", upload.write, b"".join(parts))
                 writing = asyncio.ensure_future(work)
                 parts, size = [], 0
         if writing is not None:
-            await writing
+            await asyncio.shield(writing)
         _check_length(call, upload, size)
         done = True
         await store.work("storing an upload", _finish, upload, b"".join(parts), digest)
     finally:
-        if writing is not None:
-            await asyncio.wait([writing])
+        if writing is not None:  # a thread may still be at it
+            await asyncio.gather(writing, return_exceptions=True)
         if not done:
             upload.undo()
 

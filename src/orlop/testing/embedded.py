@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orlop.server.access import Access
     from orlop.server.exchange import Call, Go, Middleware, Reply
 
-_GRACE_S = 2.0
+_GRACE_S = 0.25
 _START_S = 30.0
 
 

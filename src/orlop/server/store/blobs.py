@@ -67,6 +67,11 @@ class BlobBackend(ABC):
     def discard(self, session: str) -> None:
         """Remove the stage, if there is one."""
 
+    def stale_stages(self, idle_s: float) -> list[str]:
+        """Return the sessions of stages that were not written to for so many seconds, where a crash can leave any."""
+        _ = idle_s
+        return []
+
     def close(self) -> None:
         """Let go of everything."""
         return

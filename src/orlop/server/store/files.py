@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from contextlib import suppress
 from io import FileIO
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,12 @@ class FileBlobs(BlobBackend):
         """See BlobBackend."""
         with suppress(FileNotFoundError):
             os.unlink(self._stage(session))
+
+    def stale_stages(self, idle_s: float) -> list[str]:
+        """See BlobBackend."""
+        limit = time.time() - idle_s
+        with os.scandir(self._uploads) as entries:
+            return [entry.name for entry in entries if entry.stat().st_mtime < limit]
 
     def _make(self, folder: str) -> None:
         """Make ``blobs/sha256/ab`` so that it survives a power cut too."""

@@ -201,6 +201,12 @@ class Metadata:
         rows = self._read(query, repository, digest)
         return int(rows[0][0]) if rows else None
 
+    def linked_anywhere(self, digest: str) -> int | None:
+        """Return the size of a blob that any repository holds, or None."""
+        query = "SELECT size FROM blobs WHERE digest = ?1 AND EXISTS (SELECT 1 FROM links WHERE digest = ?1)"
+        rows = self._read(query, digest)
+        return int(rows[0][0]) if rows else None
+
     def link(self, repository: str, digest: str, size: int, *, session: str = "") -> None:
         """Make a blob whose bytes are stored part of the repository, and end the upload it came by."""
         with self._writing() as write:

@@ -234,15 +234,21 @@ class StoredRepository(Target):
             start += len(data)
             yield data
 
-    async def mount(self, digest: Digest, sources: Sequence[RepositoryName]) -> bool:
-        """Take a blob over from another repository of the store; return whether one had it."""
+    async def mount(self, digest: Digest, sources: Sequence[RepositoryName] | None) -> bool:
+        """Take a blob over from another repository of the store; return whether one had it.
+
+        sources: where to look; None is everywhere.
+        """
         metadata, text = self._store.metadata, str(digest)
-        for source in sources:
-            size = metadata.linked(str(source), text)
-            if size is not None:
-                await self._store.work(f"mounting {digest}", metadata.link, self._name, text, size)
-                return True
-        return False
+        if sources is None:
+            size = metadata.linked_anywhere(text)
+        else:
+            sizes = (metadata.linked(str(source), text) for source in sources)
+            size = next((size for size in sizes if size is not None), None)
+        if size is None:
+            return False
+        await self._store.work(f"mounting {digest}", metadata.link, self._name, text, size)
+        return True
 
     # --- what a Target does ---------------------------------------------------------------------
 

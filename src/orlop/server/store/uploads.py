@@ -50,12 +50,13 @@ class Upload:
 
     def settle(self) -> None:
         """Keep what was written, as part of the upload."""
-        if self.size == 0:  # so that the stage is there to be looked at
-            self._uploads.blobs.append(self.session, 0, b"")
-        if not self._uploads.metadata.move_upload(self.session, self.start, self.size):
-            self.undo()
-            raise UploadNotFoundError(self.session, self.repository, "it ended, or grew, meanwhile")
-        self._uploads.let_go(self, self._hasher)
+        hasher = None
+        try:
+            if not self._uploads.metadata.move_upload(self.session, self.start, self.size):
+                raise UploadNotFoundError(self.session, self.repository, "it ended, or grew, meanwhile")
+            hasher = self._hasher
+        finally:
+            self._uploads.let_go(self, hasher)
 
     def undo(self) -> None:
         """Drop what was written."""
@@ -65,16 +66,22 @@ class Upload:
 
     def commit(self, digest: Digest) -> None:
         """Make the whole upload the blob of this digest. Raises DigestMismatchError, leaving the upload as it was."""
+        try:
+            self._check(digest)
+            self._uploads.blobs.keep(self.session, digest, self.size)
+            session = self.session if self._known else ""
+            self._uploads.metadata.link(self.repository, str(digest), self.size, session=session)
+        except BaseException:
+            self.undo()
+            raise
+        self._uploads.let_go(self, None)
+
+    def _check(self, digest: Digest) -> None:
         hasher = self._hasher
         if hasher is None or hasher.name != digest.algorithm:
             hasher = self._uploads.blobs.hashed(self.session, digest.algorithm, self.size)
         if hasher.hexdigest() != digest.hex:
-            self.undo()
             raise DigestMismatchError("the upload", str(digest), f"{digest.algorithm}:{hasher.hexdigest()}")
-        self._uploads.blobs.keep(self.session, digest, self.size)
-        session = self.session if self._known else ""
-        self._uploads.metadata.link(self.repository, str(digest), self.size, session=session)
-        self._uploads.let_go(self, None)
 
 
 class Uploads:
@@ -135,7 +142,7 @@ class Uploads:
 
     def expire(self, idle_s: float) -> int:
         """Drop the uploads that nothing was added to for so many seconds; return how many."""
-        stale = self.metadata.stale_uploads(idle_s)
+        stale = {*self.metadata.stale_uploads(idle_s), *self.blobs.stale_stages(idle_s)}
         for session in stale:
             self.metadata.end_upload(session)
             self.blobs.discard(session)
