@@ -241,6 +241,21 @@ async def push(built: Built, to: Target | Namespace, repository: str = "", *, ta
     return built.descriptor
 
 
+def push_now(built: Built, to: Any, repository: str = "", *, tags: Sequence[str] = ()) -> Descriptor:
+    """Push it from plain code into a place that never waits: a store, or a running registry's (``registry()``).
+
+    Raises RuntimeError for a place that would have to wait, such as a registry over the network.
+    """
+    steps = push(built, getattr(to, "store", to), repository, tags=tags)
+    try:
+        steps.send(None)
+    except StopIteration as done:
+        descriptor: Descriptor = done.value
+        return descriptor
+    steps.close()
+    raise RuntimeError("this place has to be waited for: await push(...)")
+
+
 def _platform(text: Platform | str) -> Platform:
     return Platform.parse(text) if isinstance(text, str) else text
 
