@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from orlop.protocol.message import Headers, Request
     from orlop.transport.options import HostOptions
 
-CHUNK = 256 * 1024
-
 
 class Answer(ABC):
     """An answer whose head is here and whose body is still to be read. Close it when done."""

@@ -28,7 +28,7 @@ from orlop.errors import (
 )
 from orlop.protocol.hosts import is_loopback_url
 from orlop.protocol.message import Headers
-from orlop.transport.base import CHUNK, Answer, Transport
+from orlop.transport.base import Answer, Transport
 from orlop.transport.trace import redact_url
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class _BlockingAnswer(_Answer):
         reader = self._answer.body_reader
         while True:
             try:
-                chunk = reader.read(CHUNK)
+                chunk = reader.read_chunk()  # as it came: read() would drop what came before a broken connection
             except PyreqwestError as error:
                 _translated(error, self.url)
             if chunk is None:
@@ -182,7 +182,7 @@ class _AsyncAnswer(_Answer):
         reader = self._answer.body_reader
         while True:
             try:
-                chunk = await reader.read(CHUNK)
+                chunk = await reader.read_chunk()
             except PyreqwestError as error:
                 _translated(error, self.url)
             if chunk is None:
@@ -248,6 +248,9 @@ def _prepared(builder: B, request: Request, options: HostOptions, *, whole: bool
         builder = builder.body_bytes(request.body)
     elif request.method in {"POST", "PUT", "PATCH"}:
         builder = builder.header("content-length", "0")
+    if not whole:
+        # The library reads ahead before it hands over the head, and an error then would take what came before it along.
+        builder = builder.streamed_read_buffer_limit(0)
     limit = options.document_timeout_s if whole else options.total_timeout_s
     return builder.timeout(timedelta(seconds=limit)) if limit else builder
 
