@@ -1,0 +1,182 @@
+"""Both runtimes keep the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from orlop.aio import AsyncRuntime
+from orlop.threads import ThreadRuntime, step
+
+RUNTIMES = [pytest.param((ThreadRuntime, step), id="threads"), pytest.param((AsyncRuntime, asyncio.run), id="asyncio")]
+
+
+@pytest.fixture(params=RUNTIMES)
+def both(request):
+    make, run = request.param
+    runtime = make()
+    yield runtime, run
+    if isinstance(runtime, ThreadRuntime):
+        runtime.close()
+
+
+async def collect(runtime, function, items, **options):
+    return [outcome async for outcome in runtime.map(function, items, **options)]
+
+
+def test_every_item_has_its_outcome(both) -> None:
+    runtime, run = both
+
+    async def double(x):
+        if x == 3:
+            raise ValueError(x)
+        return x * 2
+
+    outcomes = run(collect(runtime, double, range(100), limit=8))
+    assert sorted(o.item for o in outcomes) == list(range(100))
+    assert sum(o.error is not None for o in outcomes) == 1
+    assert all(o.error or o.result() == o.item * 2 for o in outcomes)
+
+
+def test_ordered_outcomes_come_in_order_of_input(both) -> None:
+    runtime, run = both
+
+    async def same(x):
+        await runtime.sleep(0.001 * (x % 3))
+        return x
+
+    outcomes = run(collect(runtime, same, range(60), limit=7, ordered=True))
+    assert [o.result() for o in outcomes] == list(range(60))
+
+
+def test_items_are_read_lazily(both) -> None:
+    runtime, run = both
+    taken = 0
+
+    def items():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken
+
+    async def same(x):
+        return x
+
+    async def first_ten():
+        stream = runtime.map(same, items(), limit=4)
+        got = [(await anext(stream)).result() for _ in range(10)]
+        await stream.aclose()
+        return got
+
+    assert len(run(first_ten())) == 10
+    assert taken <= 10 + 4 * 4 + 4
+
+
+def test_a_failing_iterable_is_raised_and_not_an_outcome(both) -> None:
+    runtime, run = both
+
+    def items():
+        yield 1
+        raise OSError("the list broke")
+
+    async def same(x):
+        return x
+
+    with pytest.raises(OSError, match="the list broke"):
+        run(collect(runtime, same, items(), limit=2))
+
+
+def test_no_more_run_at_once_than_asked(both) -> None:
+    runtime, run = both
+    now = most = 0
+    guard = threading.Lock()
+
+    async def count(x):
+        nonlocal now, most
+        with guard:
+            now += 1
+            most = max(most, now)
+        await runtime.sleep(0.002)
+        with guard:
+            now -= 1
+        return x
+
+    run(collect(runtime, count, range(40), limit=5))
+    assert 1 < most <= 5
+
+
+def test_a_map_inside_a_map_ends(both) -> None:
+    runtime, run = both
+
+    async def inner(x):
+        return x
+
+    async def outer(x):
+        return sum([o.result() async for o in runtime.map(inner, range(x), limit=8)])
+
+    outcomes = run(collect(runtime, outer, range(30), limit=16, ordered=True))
+    assert [o.result() for o in outcomes] == [sum(range(x)) for x in range(30)]
+
+
+def test_locks_and_gates_let_in_as_many_as_they_say(both) -> None:
+    runtime, run = both
+    inside = 0
+
+    async def main():
+        lock, gate = runtime.lock(), runtime.gate(2)
+
+        async def work(x):
+            nonlocal inside
+            async with gate, lock:
+                inside += 1
+                assert inside == 1
+                inside -= 1
+            return x
+
+        return await collect(runtime, work, range(50), limit=8)
+
+    assert all(o.error is None for o in run(main()))
+
+
+def test_a_coroutine_that_suspends_is_refused_by_the_blocking_runtime() -> None:
+    async def suspends():
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="suspended"):
+        step(suspends())
+
+
+def test_the_main_thread_hands_its_work_to_another() -> None:
+    runtime = ThreadRuntime()
+
+    async def where():
+        return threading.current_thread()
+
+    assert runtime.call(where()) is not threading.main_thread()
+    runtime.close()
+
+
+def test_any_other_thread_does_its_own_work() -> None:
+    runtime = ThreadRuntime()
+    seen = []
+
+    async def where():
+        return threading.current_thread()
+
+    thread = threading.Thread(target=lambda: seen.append(runtime.call(where())))
+    thread.start()
+    thread.join()
+    assert seen == [thread]
+
+
+def test_an_error_comes_back_to_the_caller() -> None:
+    runtime = ThreadRuntime()
+
+    async def fail():
+        raise LookupError("here")
+
+    with pytest.raises(LookupError, match="here"):
+        runtime.call(fail())
+    runtime.close()
