@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop.auth.credential import ANONYMOUS, Credential, CredentialSource
-from orlop.auth.flow import Flow, plan, wanted_scopes
 from orlop.auth.tokens import Token, TokenCache
 from orlop.errors import OrlopError, UnauthenticatedError
 from orlop.model.reference import RegistryHost, Repository
@@ -14,12 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from orlop.auth.flow import Flow
     from orlop.protocol.challenge import Challenge, Scope
     from orlop.protocol.message import Request, Response
     from orlop.runtime import Runtime
 
 REMEMBERED_LIMIT = 16_384
 """How many repositories' answers are remembered for the fast path; then all are forgotten at once."""
+
+FIND_AGAIN_S = 60.0
+"""How long a credential that was refused is not looked for again: helpers are slow, and batches are long."""
 
 
 class Authenticator:
@@ -44,6 +47,7 @@ class Authenticator:
         self._refresh: dict[tuple[RegistryHost, Credential], str] = {}
         self._asked: set[RegistryHost] = set()
         self._finding: dict[RegistryHost, AbstractAsyncContextManager[object]] = {}
+        self._found_again: dict[RegistryHost, float] = {}
         self._attempts: dict[tuple[RegistryHost, Credential, tuple[Scope, ...]], _Attempt] = {}
 
     async def authorization(self, where: Repository | RegistryHost, scopes: Sequence[Scope]) -> str | None:
@@ -79,6 +83,9 @@ class Authenticator:
         same token share one request and its failure. The caller gives up after a second refusal in a row.
         Raises AccessError and its kind, InvalidDocumentError, NetworkError, RegistryError.
         """
+        # Most registries that are asked for public content never get here: 4 ms of imports saved.
+        from orlop.auth.flow import wanted_scopes
+
         host = where.host if isinstance(where, Repository) else where
         self._asked.add(host)
         own = scopes if isinstance(scopes, tuple) else tuple(scopes)
@@ -89,19 +96,20 @@ class Authenticator:
             if token is None or token.authorization == rejected:
                 if rejected is not None:
                     self._tokens.drop(host, who, rejected)
-                attempt = self._attempts.setdefault((host, who, wanted), _Attempt(self._runtime.lock()))
-                async with attempt.lock:
-                    if not attempt.done:
-                        await self._make(attempt, (host, who, wanted), base_url, challenges)
-                token = attempt.result()
+                try:
+                    token = await self._ask((host, who, wanted), base_url, challenges, rejected)
+                except UnauthenticatedError:
+                    # Passwords of ECR and Google end after hours: their helpers know the next one.
+                    if who.anonymous or not await self._changed(where, host, who):
+                        raise
+                    continue
             if token is None:
                 return None
-            if token.authorization != rejected or token.scopes is not None:
+            if token.scopes is not None or token.authorization != rejected:
                 self._remember(where, own, token)
                 return token.authorization
-            # What needs no token service was refused, so the credential itself was: it may have been replaced since.
-            self.forget(host)
-            if await self._who(where, host) == who:
+            # What no token service gave was refused, so the credential itself was.
+            if not await self._changed(where, host, who):
                 raise UnauthenticatedError(host.value, f"it did not accept {who.label}").with_hint(
                     f"sign in again with: orlop auth login {host.value}"
                 )
@@ -120,14 +128,48 @@ class Authenticator:
         who = self._known.get(where)
         if who is None:
             async with self._finding.setdefault(host, self._runtime.lock()):
-                who = self._known.get(where)
-                if who is None:
-                    repository = where if isinstance(where, Repository) else None
-                    who = await self._credentials.find_on(self._runtime, repository, host) or ANONYMOUS
-                    if len(self._known) >= REMEMBERED_LIMIT:
-                        self._known.clear()
-                    self._known[where] = who
+                who = self._known.get(where) or await self._find(where, host)
         return who
+
+    async def _find(self, where: Repository | RegistryHost, host: RegistryHost) -> Credential:
+        repository = where if isinstance(where, Repository) else None
+        who = await self._credentials.find_on(self._runtime, repository, host) or ANONYMOUS
+        if len(self._known) >= REMEMBERED_LIMIT:
+            self._known.clear()
+        self._known[where] = who
+        return who
+
+    async def _changed(self, where: Repository | RegistryHost, host: RegistryHost, refused: Credential) -> bool:
+        """Look for the credential again after it was refused; return whether there is another now."""
+        async with self._finding.setdefault(host, self._runtime.lock()):
+            known = self._known.get(where)
+            if known is not None and known != refused:
+                return True
+            now = self._runtime.monotonic()
+            if now - self._found_again.get(host, -FIND_AGAIN_S) < FIND_AGAIN_S:
+                return False
+            self._found_again[host] = now
+            self.forget(host)
+            return await self._find(where, host) != refused
+
+    async def _ask(
+        self,
+        key: tuple[RegistryHost, Credential, tuple[Scope, ...]],
+        base_url: str,
+        challenges: Sequence[Challenge],
+        rejected: str | None,
+    ) -> Token | None:
+        """Return a new token; all who want the same at the same time share it, or the failure to get it."""
+        attempt = self._attempts.setdefault(key, _Attempt(self._runtime.lock()))
+        async with attempt.lock:
+            if not attempt.done:
+                # Another thread may have ended its attempt between our look at the cache and the start of ours.
+                token = self._tokens.find(*key, self._runtime.now())
+                if token is not None and token.authorization != rejected:
+                    self._attempts.pop(key, None)
+                    return token
+                await self._make(attempt, key, base_url, challenges)
+        return attempt.result()
 
     async def _make(
         self,
@@ -137,6 +179,8 @@ class Authenticator:
         challenges: Sequence[Challenge],
     ) -> None:
         """Run the flow, keep its token, and let those who wait for the attempt know."""
+        from orlop.auth.flow import plan
+
         host, who, wanted = key
         try:
             flow = plan(

@@ -208,7 +208,7 @@ def plan(
             now=now,
         )
         return SCHEMES[way](ask)
-    if credential.registry_token and challenges:
+    if credential.registry_token:
         return ready_bearer(Ask(credential))
     if any(challenge.scheme == "basic" for challenge in challenges) and _has_pair(credential):
         return basic(Ask(credential))

@@ -6,9 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from orlop.auth.credential import Credential, CredentialSource
-from orlop.auth.dockerconfig import ConfigFileSource
-from orlop.auth.helper import DEFAULT_TIMEOUT_S
-from orlop.auth.vendors.helpers import VendorHelperSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +27,32 @@ class ExplicitSource(CredentialSource):
     ) -> Credential | None:
         """See CredentialSource."""
         return self._credential if host == self._host else None
+
+
+class LazySource(CredentialSource):
+    """A source that is made when it is first asked, since most commands on public content never ask."""
+
+    def __init__(self, make: Callable[[], CredentialSource]) -> None:
+        self._make = make
+        self._source: CredentialSource | None = None
+
+    async def find(self, repository: Repository | None, host: RegistryHost) -> Credential | None:
+        """See CredentialSource."""
+        return await self._made().find(repository, host)
+
+    async def find_on(self, runtime: Runtime, repository: Repository | None, host: RegistryHost) -> Credential | None:
+        """See CredentialSource."""
+        return await self._made().find_on(runtime, repository, host)
+
+    def forget(self, host: RegistryHost) -> None:
+        """See CredentialSource."""
+        if self._source is not None:
+            self._source.forget(host)
+
+    def _made(self) -> CredentialSource:
+        if self._source is None:
+            self._source = self._make()
+        return self._source
 
 
 class Chain(CredentialSource):
@@ -66,20 +89,27 @@ def default_keychain(
     *,
     authfile: str = "",
     warn: Callable[[str], None] | None = None,
-    helper_timeout_s: float = DEFAULT_TIMEOUT_S,
-) -> Chain:
+    helper_timeout_s: float = 30.0,
+) -> CredentialSource:
     """Return the files of Docker and Podman in the order of ``config_files``, then the helpers that clouds' registries have.
 
     environ, home: of the caller's process. authfile: this file, and nothing else. warn: is told of a helper that is named
     but absent. helper_timeout_s: how long a helper may take. Nothing is read before a registry asks for a sign-in.
     """
-    sources: list[CredentialSource] = [
-        ConfigFileSource(path, namespaces=podman, environ=environ, warn=warn, helper_timeout_s=helper_timeout_s)
-        for path, podman in config_files(environ, home, authfile=authfile)
-    ]
-    if not authfile:
-        sources.append(VendorHelperSource(environ, warn=warn, timeout_s=helper_timeout_s))
-    return Chain(sources)
+
+    def make() -> Chain:
+        from orlop.auth.dockerconfig import ConfigFileSource
+        from orlop.auth.vendors.helpers import VendorHelperSource
+
+        sources: list[CredentialSource] = [
+            ConfigFileSource(path, namespaces=podman, environ=environ, warn=warn, helper_timeout_s=helper_timeout_s)
+            for path, podman in config_files(environ, home, authfile=authfile)
+        ]
+        if not authfile:
+            sources.append(VendorHelperSource(environ, warn=warn, timeout_s=helper_timeout_s))
+        return Chain(sources)
+
+    return LazySource(make)
 
 
 def config_files(environ: Mapping[str, str], home: str, *, authfile: str = "") -> list[tuple[str, bool]]:
