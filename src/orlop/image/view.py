@@ -9,6 +9,7 @@ from orlop.errors import InvalidManifestError, UnsupportedError
 from orlop.image.resolve import resolve_platform
 from orlop.model.imageconfig import ImageConfig, parse_config
 from orlop.model.manifest import ImageManifest, Index
+from orlop.model.mediatype import DOCKER_PLUGIN_CONFIG, bare, is_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +111,10 @@ async def image_of(source: Source, manifest: Manifest, index: Index | None, refe
     """Return the view of a manifest that is here. Raises UnsupportedError for what is no image."""
     if not isinstance(manifest, ImageManifest):
         raise UnsupportedError("inspecting as an image", reference, f"its manifest is of kind {manifest.kind}")
+    config_type = manifest.config.media_type
+    if not is_config(config_type) and bare(config_type) != DOCKER_PLUGIN_CONFIG:
+        what = f"it is an artifact, its config is of type {config_type or '(none)'}"
+        raise UnsupportedError("inspecting as an image", reference, what)
     return Image(reference, manifest, await read_config(source, manifest, reference), index)
 
 

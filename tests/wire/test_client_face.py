@@ -1,0 +1,93 @@
+"""The blocking face is whole, works beside a running loop, in threads, and refuses what cannot work."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from orlop import AsyncClient, Client, OrlopError
+from orlop.testing import builders
+
+_BOTH_ONLY = {"registry", "repository"}
+
+
+def test_every_public_method_has_its_blocking_twin() -> None:
+    names = {name for name in vars(AsyncClient) if not name.startswith("_")} - _BOTH_ONLY
+    assert names <= set(dir(Client)), names - set(dir(Client))
+
+
+@pytest.mark.parametrize("name", sorted({n for n in vars(AsyncClient) if not n.startswith("_")} - _BOTH_ONLY - {"close", "concurrency"}))
+def test_a_twin_keeps_parameters_and_documentation(name) -> None:
+    original, twin = getattr(AsyncClient, name), getattr(Client, name)
+    assert list(inspect.signature(twin).parameters) == list(inspect.signature(original).parameters)
+    assert twin.__doc__
+
+
+@pytest.fixture
+def image(registry):
+    built = builders.random_image(seed=1)
+    asyncio.run(builders.push(built, registry.store, "a/b", tags=["t"]))
+    return built
+
+
+def test_it_works_while_a_loop_runs(client, registry, image) -> None:
+    async def inside():
+        return client.manifest(f"{registry.host}/a/b:t")
+
+    assert asyncio.run(inside()).digest == image.digest
+
+
+def test_threads_may_share_one(client, registry, image) -> None:
+    digests = []
+
+    def work():
+        digests.extend(client.manifest(f"{registry.host}/a/b:t").digest for _ in range(20))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert digests == [image.digest] * 80
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_client_from_before_a_fork_says_so(client, registry, image) -> None:
+    client.manifest(f"{registry.host}/a/b:t")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = b"nothing"
+        try:
+            client.steps._session.transport  # noqa: B018
+            from orlop.threads import step
+
+            step(client.steps.manifest(f"{registry.host}/a/b:t"))
+        except OrlopError as error:
+            said = str(error).encode()
+        finally:
+            os.write(writer, said)
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert b"before a fork" in os.read(reader, 1000)
+
+
+def test_leaving_an_iterator_early_leaves_nothing_behind(client, registry, image) -> None:
+    for _ in client.many([f"{registry.host}/a/b:t"] * 50):
+        break
+    assert client.manifest(f"{registry.host}/a/b:t").digest == image.digest
+
+
+def test_the_blocking_client_never_imports_asyncio(registry, image) -> None:
+    code = (
+        "import sys; from orlop import Client\n"
+        f"with Client() as c: assert str(c.manifest('{registry.host}/a/b:t').digest) == '{image.digest}'\n"
+        "assert 'asyncio' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": "/nonexistent"})
