@@ -1,1 +1,1 @@
-
+"""Bytes inside a layer."""

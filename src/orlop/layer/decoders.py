@@ -1,0 +1,96 @@
+"""One shim over the decompressors: a decoder takes one gzip member or one zstd frame.
+
+isal inflates twice as fast as zlib, and has no wheel for Windows on arm64, where zlib answers. Python 3.14 brings
+zstd, backports.zstd the same class before it.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Bytes = bytes | memoryview
+
+
+class Decoder(ABC):
+    """What all decompressors look like here; those of isal and zstd have this shape by themselves.
+
+    eof: the member ended, and ``unused_data`` holds what was given beyond it. needs_input: nothing more comes out without
+    more input.
+    """
+
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    @abstractmethod
+    def decompress(self, data: Bytes, max_length: int) -> bytes:
+        """Return the next bytes, at most ``max_length``; with ``b""`` what the input so far still gives."""
+
+
+class ZlibDecoder(Decoder):
+    """A gzip member by the standard library."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(31)  # 31: a gzip frame, with its checksum
+        self._waiting = b""
+        self.needs_input = True
+        self.eof = False
+        self.unused_data = b""
+
+    def decompress(self, data: Bytes, max_length: int) -> bytes:
+        """Return the next bytes, at most ``max_length``. Raises zlib.error."""
+        if self._waiting:
+            data = self._waiting + bytes(data)
+        piece = self._inner.decompress(data, max_length)
+        self._waiting = self._inner.unconsumed_tail
+        self.eof = self._inner.eof
+        if self.eof:
+            self.unused_data = self._inner.unused_data
+        # A full piece may leave output inside zlib even where all input was taken.
+        self.needs_input = not self._waiting and len(piece) < max_length and not self.eof
+        return piece
+
+
+try:
+    from isal import igzip_lib
+except ImportError:  # no wheel for this platform
+    gzip_decoder: Callable[[], Decoder] = ZlibDecoder
+    _GZIP_FAULTS: tuple[type[Exception], ...] = (zlib.error,)
+else:
+
+    def gzip_decoder() -> Decoder:
+        """Return a decoder of one gzip member."""
+        made: Any = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP)
+        return made  # type: ignore[no-any-return]  # the same shape, not the same base
+
+    _isal_error: Any = igzip_lib.IsalError  # its stub calls the class an instance
+    _GZIP_FAULTS = (zlib.error, _isal_error)
+
+GZIP_FAULTS = (*_GZIP_FAULTS, EOFError, ValueError)
+"""What a gzip decoder raises for bytes that are none."""
+
+
+def zstd_decoder() -> Decoder:
+    """Return a decoder of one zstd frame, of a window of at most 128 MiB (the library's own bound)."""
+    made: Any = _zstd().ZstdDecompressor()
+    return made  # type: ignore[no-any-return]  # as above
+
+
+def zstd_faults() -> tuple[type[Exception], ...]:
+    """Return what a zstd decoder raises for bytes that are none."""
+    return (_zstd().ZstdError, EOFError, ValueError)
+
+
+def _zstd() -> Any:
+    # Imported where a zstd layer is met: few are.
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
