@@ -16,6 +16,7 @@ class FlipFirst:
     done = False
 
     def __call__(self, data: bytes) -> bytes:
+        """Return the chunk, changed when it is the first with a byte in it."""
         if self.done or not data:
             return data
         self.done = True
@@ -29,6 +30,7 @@ class Shorten:
         self._left = left
 
     def __call__(self, data: bytes) -> bytes:
+        """Return what there is room for."""
         part = data[: self._left]
         self._left -= len(part)
         return part

@@ -32,18 +32,21 @@ TOKEN_USER = "<token>"  # noqa: S105  # a user name
 
 
 class Clock:
-    """A clock that stands still until it is told: seconds since 1970."""
+    """A clock that a test can put forward: seconds since 1970.
 
-    def __init__(self, start: float = 1_700_000_000.0) -> None:
-        self.value = start
+    start: where it stands still until it is told; None lets it run from now on.
+    """
+
+    def __init__(self, start: float | None = None) -> None:
+        self._start, self._ahead = start, 0.0
 
     def __call__(self) -> float:
         """Return its time."""
-        return self.value
+        return (time.time() if self._start is None else self._start) + self._ahead
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self.value += seconds
+        self._ahead += seconds
 
 
 @dataclass(frozen=True, slots=True)
