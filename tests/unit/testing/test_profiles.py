@@ -254,8 +254,10 @@ def test_nexus_writes_its_scheme_in_capitals() -> None:
         (
             "hub",
             "application/json",
-            (b'{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":'
-            b'[{"Type":"repository","Class":"","Name":"library/ubuntu","Action":"pull"}]}]}\n'),
+            (
+                b'{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":'
+                b'[{"Type":"repository","Class":"","Name":"library/ubuntu","Action":"pull"}]}]}\n'
+            ),
         ),
     ],
 )

@@ -14,6 +14,7 @@ from orlop.testing.builders import image, push_now
 from orlop.testing.layers import layer
 from orlop.testing.profiles import Profile, profile
 from orlop.testing.tokenservice import ZERO_USER, Clock
+from orlop.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from orlop.model.reference import RegistryHost, Repository
@@ -145,7 +146,8 @@ def test_many_at_once_ask_for_one_token() -> None:
 def test_hubs_rate_limit_is_its_own_error() -> None:
     with profile("hub", pulls=0) as p:
         fill(p)
-        with Client(credentials=Known()) as client, pytest.raises(RateLimitedError):
+        once = RetryPolicy(tries=1)
+        with Client(credentials=Known(), retry=once) as client, pytest.raises(RateLimitedError):
             client.manifest(f"{p.host}/library/app:1")
 
 
