@@ -93,27 +93,30 @@ def _lifetime(value: object) -> float:
 def refusal(response: Response, ask: Ask) -> OrlopError:
     """Return the error that an answer other than 2xx stands for."""
     status, place = response.status, place_of_service(ask)
-    where = ask.registry or place
+    where = ask.where or place
     said = _reason(response)
     tail = f": {said}" if said else ""
-    who = ask.credential.label
+    nobody, who = ask.credential.anonymous, ask.credential.label
     if status == 429:
         return RateLimitedError(ask.method, place, status, (), said)
     if status >= 500:
         return RegistryError(ask.method, place, status, (), said)
     if status == 401 or (status == 400 and said.startswith(("invalid_grant", "invalid_client", "unauthorized"))):
-        reason = f"its token service {place} did not accept {who} ({status}){tail}"
-        return UnauthenticatedError(where, reason).with_hint(_hint(ask, where))
+        did = "wants a sign-in" if nobody else f"did not accept {who}"
+        reason = f"its token service {place} {did} ({status}){tail}"
+        return UnauthenticatedError(where, reason).with_hint(_hint(ask, where.partition("/")[0]))
     if status == 403:
-        reason = f"its token service {place} gives no token to {who} (403){tail}"
-        return DeniedError(where, reason).with_hint(_hint(ask, where))
+        reason = (
+            f"its token service {place} gives no token {'without a sign-in' if nobody else f'to {who}'} (403){tail}"
+        )
+        return DeniedError(where, reason).with_hint(_hint(ask, where.partition("/")[0]))
     return AccessError(where, f"its token service {place} answered {status}{tail}")
 
 
-def _hint(ask: Ask, where: str) -> str:
+def _hint(ask: Ask, host: str) -> str:
     if ask.credential.anonymous:
-        return f"sign in with: orlop auth login {where}"
-    return f"the password or token may have ended; sign in again with: orlop auth login {where}"
+        return f"sign in with: orlop auth login {host}"
+    return f"the password or token may have ended; sign in again with: orlop auth login {host}"
 
 
 def place_of_service(ask: Ask) -> str:

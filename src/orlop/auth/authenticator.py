@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orlop.auth.credential import ANONYMOUS, Credential, CredentialSource
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from orlop.protocol.challenge import Challenge, Scope
     from orlop.protocol.message import Request, Response
     from orlop.runtime import Runtime
+
+    _Key = tuple[RegistryHost, Credential, tuple[Scope, ...]]
 
 REMEMBERED_LIMIT = 16_384
 """How many repositories' answers are remembered for the fast path; then all are forgotten at once."""
@@ -84,7 +87,7 @@ class Authenticator:
         Raises AccessError and its kind, InvalidDocumentError, NetworkError, RegistryError.
         """
         # Most registries that are asked for public content never get here: 4 ms of imports saved.
-        from orlop.auth.flow import wanted_scopes
+        from orlop.auth.flow import plan, wanted_scopes
 
         host = where.host if isinstance(where, Repository) else where
         self._asked.add(host)
@@ -96,8 +99,19 @@ class Authenticator:
             if token is None or token.authorization == rejected:
                 if rejected is not None:
                     self._tokens.drop(host, who, rejected)
+                begin = partial(
+                    plan,
+                    challenges,
+                    who,
+                    wanted,
+                    base_url=base_url,
+                    where=str(where),
+                    client_id=self._client_id,
+                    refresh_token=self._refresh.get((host, who), ""),
+                    rejected=rejected,
+                )
                 try:
-                    token = await self._ask((host, who, wanted), base_url, challenges, rejected)
+                    token = await self._ask((host, who, wanted), begin, rejected)
                 except UnauthenticatedError:
                     # Passwords of ECR and Google end after hours: their helpers know the next one.
                     if who.anonymous or not await self._changed(where, host, who):
@@ -110,7 +124,7 @@ class Authenticator:
                 return token.authorization
             # What no token service gave was refused, so the credential itself was.
             if not await self._changed(where, host, who):
-                raise UnauthenticatedError(host.value, f"it did not accept {who.label}").with_hint(
+                raise UnauthenticatedError(str(where), f"it did not accept {who.label}").with_hint(
                     f"sign in again with: orlop auth login {host.value}"
                 )
 
@@ -152,13 +166,7 @@ class Authenticator:
             self.forget(host)
             return await self._find(where, host) != refused
 
-    async def _ask(
-        self,
-        key: tuple[RegistryHost, Credential, tuple[Scope, ...]],
-        base_url: str,
-        challenges: Sequence[Challenge],
-        rejected: str | None,
-    ) -> Token | None:
+    async def _ask(self, key: _Key, begin: Callable[..., Flow | None], rejected: str | None) -> Token | None:
         """Return a new token; all who want the same at the same time share it, or the failure to get it."""
         attempt = self._attempts.setdefault(key, _Attempt(self._runtime.lock()))
         async with attempt.lock:
@@ -168,38 +176,22 @@ class Authenticator:
                 if token is not None and token.authorization != rejected:
                     self._attempts.pop(key, None)
                     return token
-                await self._make(attempt, key, base_url, challenges)
+                await self._make(attempt, key, begin)
         return attempt.result()
 
-    async def _make(
-        self,
-        attempt: _Attempt,
-        key: tuple[RegistryHost, Credential, tuple[Scope, ...]],
-        base_url: str,
-        challenges: Sequence[Challenge],
-    ) -> None:
+    async def _make(self, attempt: _Attempt, key: _Key, begin: Callable[..., Flow | None]) -> None:
         """Run the flow, keep its token, and let those who wait for the attempt know."""
-        from orlop.auth.flow import plan
-
-        host, who, wanted = key
+        token = None
         try:
-            flow = plan(
-                challenges,
-                who,
-                wanted,
-                base_url=base_url,
-                now=self._runtime.now(),
-                client_id=self._client_id,
-                refresh_token=self._refresh.get((host, who), ""),
-            )
+            flow = begin(now=self._runtime.now())
             token = None if flow is None else await self._drive(flow)
         except OrlopError as error:
             attempt.settle(error=error)
-            token = None
         else:
             attempt.settle(token)
         # A cancelled flow leaves the attempt open: the next who waits makes it.
         if token is not None:
+            host, who, _ = key
             self._tokens.put(host, who, token)
             if token.refresh_token:
                 self._refresh[host, who] = token.refresh_token

@@ -34,12 +34,14 @@ _NO_POST = frozenset({404, 405, 415, 501})
 
 
 class Ask:
-    """All that a flow needs to know. realm: the URL of the token service, checked; now: seconds since 1970.
+    """All that a flow needs to know. realm: the URL of the token service, checked. now: seconds since 1970.
+
+    where: the registry or repository, for messages.
 
     method: of the last request of the flow, for messages.
     """
 
-    __slots__ = ("client_id", "credential", "method", "now", "realm", "refresh_token", "registry", "scopes", "service")
+    __slots__ = ("client_id", "credential", "method", "now", "realm", "refresh_token", "scopes", "service", "where")
 
     def __init__(
         self,
@@ -48,13 +50,13 @@ class Ask:
         *,
         realm: str = "",
         service: str = "",
-        registry: str = "",
+        where: str = "",
         client_id: str = "orlop",
         refresh_token: str = "",
         now: float = 0.0,
     ) -> None:
         self.credential, self.scopes, self.realm, self.service = credential, scopes, realm, service
-        self.registry, self.client_id, self.refresh_token, self.now = registry, client_id, refresh_token, now
+        self.where, self.client_id, self.refresh_token, self.now = where, client_id, refresh_token, now
         self.method = "GET"
 
     def token(self, answer: TokenAnswer) -> Token:
@@ -151,9 +153,10 @@ SCHEMES: Mapping[str, Callable[[Ask], Flow]] = {
 }
 """Every way by its name. A new one is a generator above and a line here."""
 
+_GHCR = re.compile(r"ghcr\.io\Z")
 _FAMILIES = (
     ("hub", re.compile(r"registry\.docker\.io\Z"), None),
-    ("ghcr", re.compile(r"ghcr\.io\Z"), None),
+    ("ghcr", _GHCR, None),
     ("acr", re.compile(r".+\.azurecr\.(?:io|cn|us|de)\Z"), re.compile(r"https?://[^/]+/oauth2/token\Z")),
 )
 """(name, what the service is called, what its realm looks like): who answers, told by the challenge alone."""
@@ -183,18 +186,22 @@ def plan(
     *,
     base_url: str,
     now: float,
+    where: str = "",
     client_id: str = "orlop",
     refresh_token: str = "",
+    rejected: str | None = None,
 ) -> Flow | None:
     """Return the way to sign in, not yet begun; None when there is none for this credential.
 
     challenges: of the 401. scopes: what is wanted, as ``wanted_scopes`` gives it. base_url: where the registry was
-    asked. now: seconds since 1970. Raises CredentialError for a realm that may not be asked.
+    asked. now: seconds since 1970. where: the registry or repository, for messages. rejected: the header value that the 401 was the answer to. Raises CredentialError for a realm that may not be asked.
     """
     bearer = bearer_challenge(challenges)
     if bearer is not None:
         realm, service = bearer.parameters.get("realm", ""), bearer.parameters.get("service", "")
         way = choose(credential, service, realm)
+        if way == "ready" and _GHCR.match(service) and rejected == f"Bearer {credential.registry_token}":
+            way = "pat"  # a token whose looks do not tell that it is a personal access token
         if way not in {"ready", "pat"}:
             realm = realm_url(realm, base_url, secret=not credential.anonymous)
         ask = Ask(
@@ -202,7 +209,7 @@ def plan(
             scopes,
             realm=realm,
             service=service,
-            registry=_host(base_url),
+            where=where or _host(base_url),
             client_id=client_id,
             refresh_token=refresh_token,
             now=now,

@@ -269,6 +269,14 @@ def test_forgetting_a_registry_asks_for_everything_again() -> None:
     assert len(source.asked) == 2
 
 
+def test_ghcr_gets_a_refused_token_once_more_as_base64() -> None:
+    ghcr = parse_challenges(['Bearer realm="https://ghcr.io/token",service="ghcr.io"'])
+    auth = sign(Credential(registry_token="odd-pat"))
+
+    assert auth.answer(challenges=ghcr) == "Bearer odd-pat"
+    assert auth.answer(challenges=ghcr, rejected="Bearer odd-pat") == auth.known() == "Bearer b2RkLXBhdA=="
+
+
 # --- many at once ------------------------------------------------------------------------------
 
 

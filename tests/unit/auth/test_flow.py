@@ -434,6 +434,18 @@ def test_a_refused_stranger_is_told_to_sign_in() -> None:
     assert caught.value.hint == "sign in with: orlop auth login registry.example.com"
 
 
+def test_the_repository_is_named_where_it_is_known() -> None:
+    flow = plan(BEARER, ANONYMOUS, (), base_url=BASE, where="docker.io/me/private", now=0)
+    assert flow is not None
+    with pytest.raises(UnauthenticatedError) as caught:
+        finish(flow, answer("", 401))
+
+    assert str(caught.value).startswith(
+        "access to docker.io/me/private failed: its token service https://auth.example.com/token wants"
+    )
+    assert caught.value.hint == "sign in with: orlop auth login docker.io"
+
+
 def test_an_invalid_grant_is_a_failed_sign_in() -> None:
     with pytest.raises(UnauthenticatedError):
         token_of('{"error": "invalid_grant"}', 400)

@@ -84,14 +84,14 @@ def test_garbage_is_an_error_that_shows_none_of_it(make_helper: MakeHelper, body
 
 
 def test_a_helper_that_hangs_is_ended_with_its_children(make_helper: MakeHelper, tmp_path: Path) -> None:
-    begun = time.monotonic()
-    with pytest.raises(CredentialError, match=r"did not end within 0\.2 s"):
-        helper(make_helper, f"sleep 60 & echo $! > {tmp_path}/pid; wait", timeout_s=0.2).get("example.com")
-    assert time.monotonic() - begun < 10
+    with pytest.raises(CredentialError, match="did not end within 1 s"):
+        helper(make_helper, f"sleep 60 & echo $! > {tmp_path}/pid; wait", timeout_s=1.0).get("example.com")
 
-    child = int((tmp_path / "pid").read_text())
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    child = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
+    deadline = time.monotonic() + 10
+    while child.exists() and child.read_text().split()[2] != "Z" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert time.monotonic() < deadline
 
 
 def test_a_helper_that_closes_its_output_and_hangs_is_ended_too(make_helper: MakeHelper) -> None:
