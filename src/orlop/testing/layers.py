@@ -137,10 +137,15 @@ def directory_layer(
     return sink.finish()
 
 
-def archive_layer(data: bytes, *, media_type: str, diff_id: Digest | None = None) -> LayerBlob:
-    """Return bytes that exist already as a layer; ``diff_id`` is their own digest unless it is given."""
+def archive_layer(
+    data: bytes, *, media_type: str, diff_id: Digest | None = None, urls: tuple[str, ...] = ()
+) -> LayerBlob:
+    """Return bytes that exist already as a layer; ``diff_id`` is their own digest unless it is given.
+
+    urls: where a foreign layer is fetched from; such a layer is named by its image and not pushed with it.
+    """
     digest = Digest.of(data)
-    return LayerBlob(data, Descriptor(media_type, digest, len(data)), diff_id or digest)
+    return LayerBlob(data, Descriptor(media_type, digest, len(data), urls=urls), diff_id or digest)
 
 
 class _Compressor(Protocol):

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
+from typing import Any
+
+import pytest
 
 from orlop.model import mediatype
 from orlop.model.digest import Digest
@@ -9,9 +13,11 @@ from orlop.model.imageconfig import parse_config
 from orlop.model.manifest import ArtifactManifest, ImageManifest, Index, parse_manifest
 from orlop.model.platform import Platform
 from orlop.model.reference import RepositoryName, Tag
+from orlop.server.store.blobs import MemoryBlobs
+from orlop.server.store.metadata import Metadata
 from orlop.server.store.store import Store
-from orlop.testing.builders import artifact, image, index, push, random_image
-from orlop.testing.layers import layer
+from orlop.testing.builders import artifact, image, index, push, push_now, random_image
+from orlop.testing.layers import archive_layer, layer
 from orlop.testing.samples import OS_RELEASE, tour_images, tour_tags
 
 ONE = layer({"a": b"1"})
@@ -112,6 +118,34 @@ def test_a_push_brings_everything_and_tags_the_top() -> None:
     store = Store.memory()
     asyncio.run(work(store))
     store.close()
+
+
+def test_a_foreign_layer_is_named_and_not_pushed() -> None:
+    foreign = archive_layer(b"windows", media_type=mediatype.DOCKER_FOREIGN_LAYER, urls=("https://example.com/l",))
+    built = image([foreign, ONE], docker=True)
+    assert built.document["layers"][0]["urls"] == ["https://example.com/l"]
+
+    async def work(store: Store) -> None:
+        await push(built, store, "win", tags=["1"])
+        repository = store.repository(RepositoryName("win"))
+        assert [await repository.has(blob.descriptor) for blob in built.blobs] == [True, False, True]
+
+    with closing(Store.memory()) as store:
+        asyncio.run(work(store))
+
+
+def test_plain_code_pushes_into_a_place_that_never_waits() -> None:
+    with closing(Store.memory()) as store:
+        assert push_now(image([ONE]), store, "app", tags=["1"]) == image([ONE]).descriptor
+
+
+def test_plain_code_is_told_of_a_place_that_waits() -> None:
+    class Waiting(Store):
+        async def work(self, what: str, function: Any, *args: object) -> Any:
+            await asyncio.sleep(0)
+
+    with closing(Waiting(Metadata(), MemoryBlobs())) as store, pytest.raises(RuntimeError, match="waited for"):
+        push_now(image([ONE]), store, "app")
 
 
 def test_what_is_built_does_not_show_its_bytes() -> None:
