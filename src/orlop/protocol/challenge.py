@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orlop.model.reference import RepositoryName
 
 FIELD_LIMIT = 16 * 1024
-"""How much of one field is read, in characters."""
+"""How much of all fields together is read, in characters."""
 
 CHALLENGE_LIMIT = 16
 """How many challenges are read, over all fields."""
@@ -53,11 +53,11 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 
 # One step of the scanner. A name with "=" and a value is a parameter; a name without is a scheme, perhaps with a token68.
 _STEP = re.compile(
-    r"""[\s,]*(?:
-      (?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,="][^\s,"]*))
+    r"""
+      (?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"(?P<quoted>[^"\\]*(?:\\.[^"\\]*){0,256})"|(?P<plain>[^\s,="][^\s,"]*))
     | (?P<scheme>[!#$%&'*+.^_`|~0-9A-Za-z-]+)(?=[\s,]|\Z)(?:[ \t]+(?P<token>[A-Za-z0-9._~+/-]+=*)(?=[ \t]*(?:,|\Z)))?
-    | (?P<junk>"(?:[^"\\]|\\.)*"|[^\s,]+)
-    )""",
+    | "[^"\\]*(?:\\.[^"\\]*){0,256}" | [^\s,]+
+    """,
     re.VERBOSE | re.DOTALL,
 )
 
@@ -70,9 +70,13 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     other repeated parameter the first counts.
     """
     found: list[Challenge] = []
+    left = FIELD_LIMIT
     for value in values:
+        if left <= 0:
+            break
         parameters: dict[str, str] | None = None
-        for step in _STEP.finditer(value[:FIELD_LIMIT]):
+        value, left = value[:left], left - len(value)
+        for step in _STEP.finditer(value):
             if (scheme := step["scheme"]) is not None:
                 if len(found) == CHALLENGE_LIMIT:
                     return found

@@ -103,7 +103,7 @@ class Link(NamedTuple):
     parameters: Mapping[str, str]
 
 
-_LINK = re.compile(r"<([^>]*)>")
+_LINK = re.compile(r"<([^<>]*)>")
 _PARAMETER = re.compile(
     r"""[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?"""
 )
@@ -191,7 +191,7 @@ class ByteRange(NamedTuple):
     @classmethod
     def parse(cls, value: str) -> ByteRange | None:
         """Return what a Range field asks for; None when it is to be ignored (RFC 9110, 14.2): several, or no bytes."""
-        found = _RANGE.match(value)
+        found = _RANGE.match(value) if len(value) <= _RANGE_LIMIT else None
         if found is None:
             return None
         first, last = found[1], found[2]
@@ -225,7 +225,7 @@ class ContentRange(NamedTuple):
     @classmethod
     def parse(cls, value: str) -> ContentRange | None:
         """Return what a Content-Range field says; None when it says nothing usable."""
-        found = _CONTENT_RANGE.match(value)
+        found = _CONTENT_RANGE.match(value) if len(value) <= _RANGE_LIMIT else None
         if found is None:
             return None
         total = None if found[3] == "*" else int(found[3])
@@ -235,6 +235,7 @@ class ContentRange(NamedTuple):
         return cls(start, stop, total) if start < stop and (total is None or stop <= total) else None
 
 
+_RANGE_LIMIT = 128
 _RANGE = re.compile(
     r"[ \t]*bytes[ \t]*=[ \t]*([0-9]{0,18})[ \t]*-[ \t]*([0-9]{0,18})[ \t]*\Z", re.IGNORECASE | re.ASCII
 )
@@ -259,7 +260,7 @@ def parse_chunk(value: str) -> tuple[int, int] | None:
 
     ``0-0`` gives (0, 1), and may mean nothing at all: see ``build_chunk``.
     """
-    found = _CHUNK.match(value)
+    found = _CHUNK.match(value) if len(value) <= _RANGE_LIMIT else None
     if found is None or int(found[1]) > int(found[2]):
         return None
     return int(found[1]), int(found[2]) + 1
