@@ -1,0 +1,192 @@
+"""What a command works with: settings, environment and options, made into a client and an output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orlop.cli.streams import Streams
+from orlop.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from orlop import Client, Exchange, HostOptions, PlatformSelector, RegistryHost
+    from orlop.cli.credentials import NamedRegistrySource
+    from orlop.cli.settings import Settings
+
+_CONNECTION = {
+    "timeout": "timeout_s",
+    "ca_file": "ca_file",
+    "client_cert": "client_cert",
+    "client_key": "client_key",
+    "plain_http": "plain_http",
+    "insecure": "insecure",
+}
+
+
+class App:
+    """One run of the program. environ: the environment; nothing below reads it by itself."""
+
+    def __init__(self, environ: Mapping[str, str], *, debug: bool = False) -> None:
+        self.environ, self.debug = environ, debug
+        self.options: dict[str, Any] = {}
+        """What the shared options were given, by name."""
+        self.streams = Streams(environ.get("NO_COLOR", ""))
+        self.status = 0
+        self.exchanges: list[Exchange] = []
+        self._settings: Settings | None = None
+        self._source: NamedRegistrySource | None = None
+        self._source_known = False
+
+    # --- settings and choices ------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """The settings file, read when first asked for. Raises ConfigError."""
+        if self._settings is None:
+            from orlop.cli.folders import settings_file
+            from orlop.cli.settings import Settings
+
+            self._settings = Settings.load(settings_file(self.environ))
+        return self._settings
+
+    def selector(self, *, settings: bool) -> PlatformSelector | None:
+        """Return the wish for a platform: options first, then, where they apply, the settings; None for no wish."""
+        from orlop.model.platform import PlatformSelector
+
+        options = self.options
+        platform, parts = options.get("platform"), [options.get(key) or "" for key in ("os", "arch", "os_version")]
+        if platform:
+            if any(parts):
+                raise usage("--platform says it all: leave out --os, --arch and --os-version")
+            return PlatformSelector.parse(platform)
+        if settings:
+            names = ("platform.os", "platform.arch", "platform.osVersion")
+            parts = [part or self.settings.text(name) for part, name in zip(parts, names, strict=True)]
+        if not any(parts):
+            return None
+        architecture, _, variant = parts[1].partition("/")
+        return PlatformSelector(os=parts[0], architecture=architecture, variant=variant, os_version=parts[2])
+
+    @property
+    def concurrency(self) -> int | None:
+        """How many references at once; None for the client's own number."""
+        given = self.options.get("concurrency") or self.settings.checked("concurrency")
+        return given if isinstance(given, int) else None
+
+    # --- the client ----------------------------------------------------------------------------
+
+    def name_registry(self, host: RegistryHost) -> None:
+        """Note that the command names this registry. Raises InputError when credentials of the environment met another."""
+        source = self._source if self._source_known else self._environment()
+        if source is not None:
+            source.name(host)
+
+    def _environment(self) -> NamedRegistrySource | None:
+        from orlop.cli.credentials import environment_source
+
+        self._source, self._source_known = environment_source(self.environ), True
+        return self._source
+
+    @property
+    def one_registry(self) -> bool:
+        """Whether credentials of the environment allow for one registry only."""
+        return (self._source if self._source_known else self._environment()) is not None
+
+    def client(self) -> Client:
+        """Return the client that options, settings and environment make together."""
+        from orlop.auth.keychain import Chain, default_keychain
+        from orlop.cli.folders import home
+        from orlop.sync import Client
+
+        environ = self.environ
+        keychain = default_keychain(environ, home(environ), authfile=self.options.get("authfile") or "", warn=self.warn)
+        source = self._source if self._source_known else self._environment()
+        hosts, defaults = self.connection()
+        limit = self.settings.checked("manifestLimit")
+        more: dict[str, Any] = {"manifest_limit": limit} if limit else {}
+        return Client(
+            credentials=keychain if source is None else Chain([source, keychain]),
+            hosts=hosts,
+            defaults=defaults,
+            cache=self.cache(),
+            concurrency=self.concurrency or 32,
+            trace=self._trace if self.debug or self.options.get("curl") else None,
+            **more,
+        )
+
+    def connection(self) -> tuple[dict[str, HostOptions], HostOptions]:
+        """Return the connection options by host, and those of all other hosts: an option goes before a setting."""
+        from orlop import HostOptions
+        from orlop.model.reference import RegistryHost
+
+        given = {field: self.options[name] for name, field in _CONNECTION.items() if self.options.get(name)}
+        if given.get("client_key") and not given.get("client_cert"):
+            raise usage("--client-key needs --client-cert as well")
+        hosts: dict[str, HostOptions] = {}
+        for host, fields in self.settings.hosts().items():
+            try:
+                host = RegistryHost(host).value
+            except InputError:
+                host = host.lower()  # a storage host, for which a single word is enough
+            hosts[host] = HostOptions(**{**fields, **given})
+        return hosts, HostOptions(**given)
+
+    def cache(self) -> Any:
+        """Return the cache, or None where the settings want none."""
+        limit = self.settings.checked("cache.limit")
+        if limit == 0:
+            return None
+        from orlop.cli.folders import cache_folder
+        from orlop.content.cache import Cache
+
+        folder = self.settings.text("cache.path") or cache_folder(self.environ)
+        return Cache(folder) if limit is None else Cache(folder, int(str(limit)))
+
+    def _trace(self, exchange: Exchange) -> None:
+        if self.debug:
+            for line in exchange.lines():
+                self.streams.note(line)
+        if self.options.get("curl"):
+            self.exchanges.append(exchange)
+
+    # --- what is told --------------------------------------------------------------------------
+
+    def warn(self, text: str) -> None:
+        """Tell the user something that stops nothing."""
+        self.streams.note(f"warning: {text}")
+
+    def finish(self) -> None:
+        """Write what is left to write, after a command that ended well."""
+        if self.options.get("curl"):
+            self._print_curl()
+        self.streams.flush()
+
+    def failing(self) -> None:
+        """Write what is there before the error is told."""
+        try:
+            self.finish()
+        except Exception:  # noqa: BLE001  # the first error is the one to tell
+            return
+
+    def interrupted(self) -> None:
+        """Leave the terminal in order: Ctrl-C came."""
+
+    def _print_curl(self) -> None:
+        from orlop.curl import to_curl
+
+        self.streams.silent = False
+        self.streams.text(to_curl(self.exchanges, {name: self.options.get(name) for name in _CONNECTION}))
+
+
+def usage(message: str) -> InputError:
+    """Return the error for options that do not go together. Its text is the message alone."""
+    return UsageError(message, "")
+
+
+class UsageError(InputError):
+    """Options that do not go together."""
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,30 @@
+"""From the text of a REF to what it names.
+
+The one place where locators (``oci:DIR``) will be told from references. A locator's scheme wins over an image of
+that name, today as well, so that a command means the same when they can be read: ``docker.io/library/oci:1`` is the image.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orlop.errors import InputError
+from orlop.model.reference import Reference
+
+if TYPE_CHECKING:
+    from orlop.cli.context import App
+
+LOCATOR_SCHEMES = ("oci", "oci-archive", "docker-archive")
+
+
+def named(app: App, text: str, *, default_tag: bool = True) -> Reference:
+    """Return the reference, its registry noted as one that the command names. Raises InputError's kinds."""
+    if text.startswith(LOCATOR_SCHEMES):
+        scheme, colon, rest = text.partition(":")
+        if colon and scheme in LOCATOR_SCHEMES:
+            error = InputError(text, f"{scheme}: is a locator scheme, and this command reads registries")
+            error.noun = "a reference"
+            raise error.with_hint(f"docker.io/library/{scheme}:{rest or 'TAG'} names the image")
+    reference = Reference.parse(text, default_tag=default_tag)
+    app.name_registry(reference.repository.host)
+    return reference
