@@ -228,6 +228,17 @@ class PluginConfig(ImageConfig):
         return text_list(self.document.get("entrypoint"), self._what, "entrypoint")
 
     @property
+    def env(self) -> list[str]:
+        """The variables that may be set, with their defaults, ``NAME=value`` each."""
+        return [self._setting(value) for value in self._list("env")]
+
+    def _setting(self, value: object) -> str:
+        name = value.get("name") if isinstance(value, dict) else None
+        if not isinstance(value, dict) or not isinstance(name, str):
+            raise InvalidManifestError(self._what, "an entry of its env has no name")
+        return f"{name}={text(value.get('value'), self._what, 'env')}"
+
+    @property
     def interface_types(self) -> list[str]:
         """What it plugs into: ``docker.volumedriver/1.0``."""
         return text_list(self._object("interface").get("types"), self._what, "interface.types")

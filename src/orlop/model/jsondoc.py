@@ -16,7 +16,7 @@ DEPTH_LIMIT = 100
 
 # An empty object takes 2 bytes of text and 64 of memory: documents that hold hardly anything else are refused.
 _FEW_OBJECTS = 10_000
-_BYTES_PER_OBJECT = 8
+_BYTES_PER_OBJECT = 5
 
 _STRINGS = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKETS = {ord(char): None for char in map(chr, range(128)) if char not in "[]{}"}

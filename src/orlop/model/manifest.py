@@ -130,23 +130,32 @@ class ImageManifest(Manifest):
     kind = "image"
 
     def _find_children(self) -> list[Descriptor]:
-        config = Descriptor.from_json(self.document["config"], f"the config of {self._what}")
-        return [config, *self._descriptors("layers", "layer")]
+        layers = self._descriptors("layers", "layer")
+        if not self.has_config:
+            return layers
+        return [Descriptor.from_json(self.document["config"], f"the config of {self._what}"), *layers]
+
+    @property
+    def has_config(self) -> bool:
+        """Whether it has a config. The specification demands one; tools that make artifacts leave it out."""
+        return self.document.get("config") is not None
 
     @property
     def config(self) -> Descriptor:
-        """The config's descriptor. Raises InvalidManifestError."""
-        return (self._children or self.children())[0]
+        """The config's descriptor. Raises InvalidManifestError, also when there is none."""
+        if not self.has_config:
+            raise InvalidManifestError(self._what, "it has no config")
+        return self.children()[0]
 
     @property
     def layers(self) -> list[Descriptor]:
         """The layers, bottom first. Raises InvalidManifestError."""
-        return self.children()[1:]
+        return self.children()[self.has_config :]
 
     @property
     def referrer_type(self) -> str:
         """Without an artifactType, the config's media type."""
-        return self.artifact_type or self.config.media_type
+        return self.artifact_type or (self.config.media_type if self.has_config else "")
 
 
 class Index(Manifest):
@@ -330,7 +339,7 @@ def _guess(shape: type[Manifest], document: dict[str, object]) -> str:
         return mediatype.OCI_INDEX  # Docker's list always has its mediaType
     if shape is ArtifactManifest:
         return mediatype.OCI_ARTIFACT_MANIFEST
-    config = document["config"]
+    config = document.get("config")
     own = config.get("mediaType") if isinstance(config, dict) else None
     docker = isinstance(own, str) and own.startswith("application/vnd.docker.")
     return mediatype.DOCKER_MANIFEST if docker else mediatype.OCI_MANIFEST
@@ -348,8 +357,8 @@ def _shape(document: dict[str, object], what: str) -> type[Manifest]:
         config = document.get("config")
         if "layers" not in telling and not (isinstance(config, dict) and "digest" in config):
             return UnknownManifest  # an image config, perhaps: its field of that name is something else
-        if not isinstance(config, dict):
-            raise InvalidManifestError(what, "its config is missing or not an object")
+        if config is not None and not isinstance(config, dict):
+            raise InvalidManifestError(what, "its config is not an object")
         _check_list(document, "layers", what)
         shape: type[Manifest] = ImageManifest
     elif len(telling) > 1:

@@ -236,13 +236,11 @@ class PlatformSelector:
         wanted, there = self.variant, platform.variant
         if not self.architecture:
             return 0 if not wanted or wanted == there else None
-        if self.architecture == "amd64":
-            # Without a variant it is v1, which every machine runs; a later one stays possible, but is farther.
-            if not wanted:
-                return _level(there or "v1")
-            return _nearest(_chain("amd64", wanted), there)
-        if not wanted or wanted == there:
+        if wanted == there:
             return 0
+        if not wanted:
+            # An amd64 without a variant is v1, which every machine runs; a later one stays possible, but is farther.
+            return _level(there) if self.architecture == "amd64" else 0
         return _nearest(_chain(self.architecture, wanted), there)
 
     def _version_rank(self, platform: Platform) -> tuple[int, int] | None:
@@ -307,9 +305,9 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 
 
-def _level(variant: str) -> int | None:
+def _level(variant: str) -> int:
     match = _VARIANT.match(variant)
-    return int(match[1]) - 1 if match and int(match[1]) > 0 else 0
+    return int(match[1]) if match else 1000
 
 
 def _nearest(chain: list[str], there: str) -> int | None:

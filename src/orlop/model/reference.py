@@ -88,10 +88,17 @@ class Tag(TextValue):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Repository:
-    """One repository of one registry. ``str()`` is whole: ``docker.io/library/debian``."""
+    """One repository of one registry. ``str()`` is whole: ``docker.io/library/debian``.
+
+    Docker Hub has no names of one component: they are under ``library/``.
+    """
 
     host: RegistryHost
     name: RepositoryName
+
+    def __post_init__(self) -> None:
+        if self.host.value == DOCKER_HUB and "/" not in self.name.value:
+            object.__setattr__(self, "name", RepositoryName(f"library/{self.name.value}"))
 
     @classmethod
     def parse(cls, text: str) -> Repository:
@@ -110,7 +117,7 @@ class Repository:
         if self.host.value != DOCKER_HUB:
             return f"{self.host}/{self.name}"
         short = self.name.value.removeprefix("library/")
-        if "/" not in short:
+        if "/" not in short and not _IMAGE_ID.match(short):
             return short
         first = self.name.value.partition("/")[0]
         return f"{self.host}/{self.name}" if _is_host(first) else self.name.value
@@ -196,8 +203,6 @@ def _repository(text: str) -> Repository:
         host, name = RegistryHost(first), rest
     else:
         host, name = RegistryHost.trusted(DOCKER_HUB), text
-    if host.value == DOCKER_HUB and name and "/" not in name:
-        name = f"library/{name}"
     return Repository(host, RepositoryName(name))
 
 
