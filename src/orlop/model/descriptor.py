@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orlop.errors import DigestMismatchError, InvalidDigestError, InvalidManifestError, SizeMismatchError
 from orlop.model.annotations import ATTESTATION_MANIFEST, DOCKER_REFERENCE_TYPE
 from orlop.model.digest import Digest
+from orlop.model.mediatype import is_sound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,10 +55,12 @@ class Descriptor:
         media_type, digits, size = value.get("mediaType"), value.get("digest"), value.get("size")
         if not isinstance(media_type, str):
             raise InvalidManifestError(what, "its mediaType is missing or not a text")
+        if not is_sound(media_type):
+            raise InvalidManifestError(what, "its mediaType is too long or not printable ASCII")
         if type(size) is not int:  # a bool is an int, and no size
             raise InvalidManifestError(what, "its size is missing or not a whole number")
         if not 0 <= size <= SIZE_LIMIT:
-            raise InvalidManifestError(what, f"its size {_number(size)} is not between 0 and {SIZE_LIMIT}")
+            raise InvalidManifestError(what, f"its size {shown_number(size)} is not between 0 and {SIZE_LIMIT}")
         if not isinstance(digits, str):
             raise InvalidManifestError(what, "its digest is missing or not a text")
         try:
@@ -167,5 +170,6 @@ def _decoded(value: object, what: str) -> bytes | None:
     raise InvalidManifestError(what, "its data is not base64")
 
 
-def _number(value: int) -> str:
+def shown_number(value: int) -> str:
+    """Return a number of a document for a message, however long it is."""
     return str(value) if abs(value) < 10**30 else "of more than 30 digits"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import DigestMismatchError, InvalidDigestError, InvalidDocumentError, InvalidManifestError
 from orlop.model import mediatype
-from orlop.model.descriptor import UNKNOWN_SIZE, Descriptor, text, text_map
+from orlop.model.descriptor import UNKNOWN_SIZE, Descriptor, shown_number, text, text_map
 from orlop.model.digest import Digest
 from orlop.model.jsondoc import DOCUMENT_LIMIT, load_json, load_object
 from orlop.model.schema1 import signed_payload
@@ -314,6 +314,8 @@ def _recognise(document: dict[str, object], served: str, what: str) -> tuple[typ
     own = document.get("mediaType")
     if own is not None and not isinstance(own, str):
         raise InvalidManifestError(what, "its mediaType is not a text")
+    if own and not mediatype.is_sound(own):
+        raise InvalidManifestError(what, "its mediaType is too long or not printable ASCII")
     if own:
         stated = KINDS.get(own)
         if stated is shape or stated is None:
@@ -325,12 +327,13 @@ def _recognise(document: dict[str, object], served: str, what: str) -> tuple[typ
         return shape, mediatype.DOCKER_SCHEMA1_SIGNED if "signatures" in document else mediatype.DOCKER_SCHEMA1
     served = mediatype.bare(served)
     stated = KINDS.get(served)
-    if stated is shape or (stated is None and served.startswith("application/vnd.")):
+    foreign = stated is None and served.startswith("application/vnd.") and mediatype.is_sound(served)
+    if stated is shape or foreign:
         return shape, served
     if shape is UnknownManifest:
         if stated is not None:
             raise InvalidManifestError(what, f"it is served as {served}, and its fields are not of that kind")
-        return shape, served or "application/json"
+        return shape, served if served and mediatype.is_sound(served) else "application/json"
     return shape, _guess(shape, document)
 
 
@@ -367,8 +370,9 @@ def _shape(document: dict[str, object], what: str) -> type[Manifest]:
         (key,) = telling
         _check_list(document, key, what)
         shape = _BY_KEY[key]
-    if version != (1 if shape is SignedManifest else 2):
-        raise InvalidManifestError(what, f"its schemaVersion {version if version < 10**9 else ''} is not of its kind")
+    due = 1 if shape is SignedManifest else 2
+    if version != due:
+        raise InvalidManifestError(what, f"its schemaVersion is {shown_number(version)}, where {due} was due")
     return shape
 
 

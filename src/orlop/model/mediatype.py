@@ -51,6 +51,11 @@ def bare(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
+def is_sound(media_type: str) -> bool:
+    """Whether it can stand in a header and on a terminal: printable ASCII of at most 255 characters (RFC 6838, 4.2)."""
+    return len(media_type) <= 255 and media_type.isascii() and media_type.isprintable()
+
+
 def is_manifest(media_type: str) -> bool:
     """Whether content of this type is fetched from /manifests/ rather than /blobs/."""
     return media_type in _MANIFESTS

@@ -78,6 +78,9 @@ def test_null_is_an_absent_field() -> None:
     [
         {"mediaType": None},
         {"mediaType": 1},
+        {"mediaType": "a/b\r\nx: y"},
+        {"mediaType": "a/\x1b[2J"},
+        {"mediaType": "a/" + "b" * 300},
         {"digest": None},
         {"digest": 1},
         {"digest": "sha256:abc"},
