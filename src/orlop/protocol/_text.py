@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 # A registry or a proxy may quote the request: its credentials, and signed URLs with their signature.
-_SECRET = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
-_URL_QUERY = re.compile(r"(https?://)(?:[^\s/?#@\"'<>]*@)?([^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?", re.IGNORECASE)
+_CREDENTIALS = r"(?i)\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}"
+_URL_QUERY = r"(?i)(https?://)(?:[^\s/?#@\"'<>]*@)?([^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?"
 
 
 def one_line(text: str, limit: int) -> str:
@@ -16,6 +16,6 @@ def one_line(text: str, limit: int) -> str:
         text = "".join([character if character.isprintable() else " " for character in text])
     text = " ".join(text.split())
     if "://" in text:
-        text = _URL_QUERY.sub(r"\1\2", text)
-    text = _SECRET.sub(r"\1 ***", text)
+        text = re.sub(_URL_QUERY, r"\1\2", text)
+    text = re.sub(_CREDENTIALS, r"\1 ***", text)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 # Every byte but the unreserved ones of RFC 3986 is written as %XX: the form Go's clients send, which is thus the form
 # that every registry has met.
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]*\Z", re.ASCII)
+_PLAIN = r"[A-Za-z0-9._~-]*\Z"
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
-_ESCAPES = re.compile(rb"%([0-9A-Fa-f]{2})")
+_ESCAPES = rb"%([0-9A-Fa-f]{2})"
 
 
 def quote(text: str) -> str:
     """Return the text, percent-encoded for a query value or one path component."""
-    if _PLAIN.match(text):
+    if re.match(_PLAIN, text):
         return text
     return "".join([_ENCODED[byte] for byte in text.encode()])
 
@@ -27,7 +27,7 @@ def unquote(text: str) -> str:
     """Return the text, percent-decoded; a lone ``%`` stays. Raises UnicodeDecodeError when it is not UTF-8."""
     if "%" not in text:
         return text
-    return _ESCAPES.sub(_byte, text.encode()).decode()
+    return re.sub(_ESCAPES, _byte, text.encode()).decode()
 
 
 def build_query(pairs: Iterable[tuple[str, str]]) -> str:

@@ -41,25 +41,23 @@ class Challenge(NamedTuple):
         """Print as a field value. Raises InputError for what no header field can hold."""
         pairs = [f'{name}="{_escaped(value)}"' for name, value in self.parameters.items()]
         text = " ".join(part for part in (self.scheme.capitalize(), self.token, ",".join(pairs)) if part)
-        names_fit = all(map(_NAME.match, (self.scheme, *self.parameters)))
-        if not names_fit or _UNPRINTABLE.search(text) or not _TOKEN68.match(self.token):
+        names_fit = all(re.match(_NAME, name) for name in (self.scheme, *self.parameters))
+        if not names_fit or re.search(_UNPRINTABLE, text) or not re.match(_TOKEN68, self.token):
             raise InputError(self.scheme, "it holds what no header field can")
         return text
 
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_TOKEN68 = re.compile(r"(?:[A-Za-z0-9._~+/-]+=*)?\Z")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
+# Patterns are texts, which re compiles on first use and keeps.
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
+_TOKEN68 = r"(?:[A-Za-z0-9._~+/-]+=*)?\Z"
+_UNPRINTABLE = r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]"
 
 # One step of the scanner. A name with "=" and a value is a parameter; a name without is a scheme, perhaps with a token68.
-_STEP = re.compile(
-    r"""
+_STEP = r"""(?sx)
       (?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"(?P<quoted>[^"\\]*(?:\\.[^"\\]*){0,256})"|(?P<plain>[^\s,="][^\s,"]*))
     | (?P<scheme>[!#$%&'*+.^_`|~0-9A-Za-z-]+)(?=[\s,]|\Z)(?:[ \t]+(?P<token>[A-Za-z0-9._~+/-]+=*)(?=[ \t]*(?:,|\Z)))?
     | "[^"\\]*(?:\\.[^"\\]*){0,256}" | [^\s,]+
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """
 
 
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
@@ -76,7 +74,7 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
             break
         parameters: dict[str, str] | None = None
         value, left = value[:left], left - len(value)
-        for step in _STEP.finditer(value):
+        for step in re.finditer(_STEP, value):
             if (scheme := step["scheme"]) is not None:
                 if len(found) == CHALLENGE_LIMIT:
                     return found
@@ -84,7 +82,7 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
                 found.append(Challenge(scheme.lower(), parameters, step["token"] or ""))
             elif (name := step["name"]) is not None and parameters is not None:
                 name, quoted = name.lower(), step["quoted"]
-                text = step["plain"] if quoted is None else _ESCAPE.sub(r"\1", quoted)
+                text = step["plain"] if quoted is None else re.sub(_ESCAPE, r"\1", quoted)
                 if name not in parameters:
                     parameters[name] = text
                 elif name == "scope":
@@ -92,7 +90,7 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     return found
 
 
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPE = r"(?s)\\(.)"
 
 
 def _escaped(text: str) -> str:
@@ -121,7 +119,7 @@ class Scope(NamedTuple):
         """Return the scope of ``type:name:action,action``; the name may hold colons. Raises InputError."""
         kind, first, rest = text.partition(":")
         name, second, actions = rest.rpartition(":")
-        if not (first and second and kind and name) or _SPACE.search(text):
+        if not (first and second and kind and name) or re.search(_SPACE, text):
             raise InputError(text, "a scope is type:name:action,action")
         return cls(kind, name, frozenset(filter(None, actions.split(","))))
 
@@ -141,7 +139,7 @@ class Scope(NamedTuple):
         return self[:2] == other[:2] and (self.actions >= other.actions or "*" in self.actions)
 
 
-_SPACE = re.compile(r"[\s\x00-\x1f]")
+_SPACE = r"[\s\x00-\x1f]"
 
 
 def merge(scopes: Iterable[Scope]) -> tuple[Scope, ...]:

@@ -19,15 +19,15 @@ HEADER_LIMIT = 64 * 1024
 WAIT_LIMIT_S = 24 * 3600.0
 """The longest wait that a Retry-After can ask for; more is taken as this."""
 
+# Patterns are texts, which re compiles on first use and keeps: compiling them all would cost every command 2 ms.
+
 
 # --- URLs --------------------------------------------------------------------------------------
 
-_URL = re.compile(
-    r"(https?)://(?:[^/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(?::([0-9]{0,5}))?(?=[/?#]|\Z)", re.IGNORECASE
-)
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_URL = r"(?ai)(https?)://(?:[^/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(?::([0-9]{0,5}))?(?=[/?#]|\Z)"
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*:"
 # What URL parsers drop or read as a slash, so that two of them may see two hosts in one text.
-_UNSAFE = re.compile(r"[^?#]*[^!-\[\]-~]")
+_UNSAFE = r"[^?#]*[^!-\[\]-~]"
 
 
 def origin(url: str) -> str:
@@ -35,8 +35,8 @@ def origin(url: str) -> str:
 
     Raises RedirectRefusedError when it is no http or https URL, or holds what parsers disagree about.
     """
-    found = _URL.match(url)
-    if found is None or _UNSAFE.match(url):
+    found = re.match(_URL, url)
+    if found is None or re.match(_UNSAFE, url):
         raise RedirectRefusedError(_place(url), "it is no http or https URL")
     scheme, host, port = found[1].lower(), found[2].lower(), (found[3] or "").lstrip("0")
     if not port or port == _PORTS[scheme]:
@@ -58,7 +58,7 @@ def join_url(base: str, location: str) -> str:
     An absolute location is returned as it is, on whatever origin: check it with ``same_origin``.
     The query is kept byte for byte. Rule: RFC 3986, 5.2.
     """
-    if _SCHEME.match(location):
+    if re.match(_SCHEME, location):
         return location
     if location.startswith("//"):
         return base[: base.index(":") + 1] + location
@@ -103,22 +103,21 @@ class Link(NamedTuple):
     parameters: Mapping[str, str]
 
 
-_LINK = re.compile(r"<([^<>]*)>")
-_PARAMETER = re.compile(
-    r"""[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?"""
-)
+_LINK = r"<([^<>]*)>"
+_PARAMETER = r"""[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?"""
 
 
 def parse_link(values: Iterable[str]) -> list[Link]:
     """Return the links of one or several Link fields; what cannot be read is passed over. Rule: RFC 8288, 3."""
+    link_of, parameter_of = re.compile(_LINK), re.compile(_PARAMETER)
     links: list[Link] = []
     for value in values:
         value = value[:HEADER_LIMIT]
         at = 0
-        while (found := _LINK.search(value, at)) is not None:
+        while (found := link_of.search(value, at)) is not None:
             at = found.end()
             parameters: dict[str, str] = {}
-            while (parameter := _PARAMETER.match(value, at)) is not None:
+            while (parameter := parameter_of.match(value, at)) is not None:
                 at = parameter.end()
                 quoted, plain = parameter[2], parameter[3]
                 text = plain or "" if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
@@ -191,7 +190,7 @@ class ByteRange(NamedTuple):
     @classmethod
     def parse(cls, value: str) -> ByteRange | None:
         """Return what a Range field asks for; None when it is to be ignored (RFC 9110, 14.2): several, or no bytes."""
-        found = _RANGE.match(value) if len(value) <= _RANGE_LIMIT else None
+        found = re.match(_RANGE, value) if len(value) <= _RANGE_LIMIT else None
         if found is None:
             return None
         first, last = found[1], found[2]
@@ -225,7 +224,7 @@ class ContentRange(NamedTuple):
     @classmethod
     def parse(cls, value: str) -> ContentRange | None:
         """Return what a Content-Range field says; None when it says nothing usable."""
-        found = _CONTENT_RANGE.match(value) if len(value) <= _RANGE_LIMIT else None
+        found = re.match(_CONTENT_RANGE, value) if len(value) <= _RANGE_LIMIT else None
         if found is None:
             return None
         total = None if found[3] == "*" else int(found[3])
@@ -236,15 +235,9 @@ class ContentRange(NamedTuple):
 
 
 _RANGE_LIMIT = 128
-_RANGE = re.compile(
-    r"[ \t]*bytes[ \t]*=[ \t]*([0-9]{0,18})[ \t]*-[ \t]*([0-9]{0,18})[ \t]*\Z", re.IGNORECASE | re.ASCII
-)
-_CONTENT_RANGE = re.compile(
-    r"[ \t]*bytes[ \t]+(?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)[ \t]*\Z", re.IGNORECASE | re.ASCII
-)
-_CHUNK = re.compile(
-    r"[ \t]*(?:bytes[ \t]*[= ])?[ \t]*([0-9]{1,18})-([0-9]{1,18})(?:/[0-9*]+)?[ \t]*\Z", re.IGNORECASE | re.ASCII
-)
+_RANGE = r"(?ai)[ \t]*bytes[ \t]*=[ \t]*([0-9]{0,18})[ \t]*-[ \t]*([0-9]{0,18})[ \t]*\Z"
+_CONTENT_RANGE = r"(?ai)[ \t]*bytes[ \t]+(?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)[ \t]*\Z"
+_CHUNK = r"(?ai)[ \t]*(?:bytes[ \t]*[= ])?[ \t]*([0-9]{1,18})-([0-9]{1,18})(?:/[0-9*]+)?[ \t]*\Z"
 
 
 def build_chunk(start: int, stop: int) -> str:
@@ -260,7 +253,7 @@ def parse_chunk(value: str) -> tuple[int, int] | None:
 
     ``0-0`` gives (0, 1), and may mean nothing at all: see ``build_chunk``.
     """
-    found = _CHUNK.match(value) if len(value) <= _RANGE_LIMIT else None
+    found = re.match(_CHUNK, value) if len(value) <= _RANGE_LIMIT else None
     if found is None or int(found[1]) > int(found[2]):
         return None
     return int(found[1]), int(found[2]) + 1
@@ -270,16 +263,15 @@ def parse_chunk(value: str) -> tuple[int, int] | None:
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_DATE = re.compile(
-    r"[A-Za-z]{3,9},?\s+(?:(\d{1,2})[ -]([A-Za-z]{3})[ -](\d{4}|\d{2})\s+(\d\d):(\d\d):(\d\d)(?:\s+(?:GMT|UTC))?"
-    r"|([A-Za-z]{3})\s+(\d{1,2})\s+(\d\d):(\d\d):(\d\d)\s+(\d{4}))\s*\Z",
-    re.ASCII,
+_DATE = (
+    r"(?a)[A-Za-z]{3,9},?\s+(?:(\d{1,2})[ -]([A-Za-z]{3})[ -](\d{4}|\d{2})\s+(\d\d):(\d\d):(\d\d)(?:\s+(?:GMT|UTC))?"
+    r"|([A-Za-z]{3})\s+(\d{1,2})\s+(\d\d):(\d\d):(\d\d)\s+(\d{4}))\s*\Z"
 )
 
 
 def parse_date(value: str) -> float | None:
     """Return seconds since 1970 of a date in any of HTTP's three forms (RFC 9110, 5.6.7); None if it is none."""
-    found = _DATE.match(value.strip()[:64])
+    found = re.match(_DATE, value.strip()[:64])
     if found is None:
         return None
     if found[1]:
@@ -311,7 +303,7 @@ def build_date(seconds: float) -> str:
     return f"{_DAYS[at.tm_wday]}, {at.tm_mday:02} {month} {at.tm_year:04} {clock} GMT"
 
 
-_SECONDS = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{0,18})?\Z", re.ASCII)
+_SECONDS = r"(?a)-?[0-9]{1,18}(?:\.[0-9]{0,18})?\Z"
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -320,7 +312,7 @@ def retry_after(value: str | None, now: float) -> float | None:
     value: a Retry-After field, in seconds or as a date. now: seconds since 1970.
     """
     text = (value or "").strip()
-    if _SECONDS.match(text):
+    if re.match(_SECONDS, text):
         seconds = float(text)
     else:
         when = parse_date(text)
@@ -377,22 +369,24 @@ class RateLimit(NamedTuple):
         return cls(most, left, window or left_window, one_line(headers.get("docker-ratelimit-source") or "", 64))
 
 
-_QUOTA = re.compile(r"[ \t]*([0-9]{1,15})[ \t]*(?:;[^,]*?\bw=\"?([0-9]{1,15}))?", re.ASCII)
+_QUOTA = r"(?a)[ \t]*([0-9]{1,15})[ \t]*(?:;[^,]*?\bw=\"?([0-9]{1,15}))?"
 
 
 def _quota(value: str) -> tuple[int | None, int | None]:
-    found = _QUOTA.match(value)
+    found = re.match(_QUOTA, value)
     if found is None:
         return None, None
     return int(found[1]), int(found[2]) if found[2] else None
 
 
-_WARNING = re.compile(r'299[ \t]+\S+[ \t]+"((?:[^"\\]|\\.)*)"')
+_WARNING = r'299[ \t]+\S+[ \t]+"((?:[^"\\]|\\.)*)"'
 
 
 def warnings(headers: Headers) -> list[str]:
     """Return what the registry wants its users told, each on one line. Rule: distribution-spec 1.1, "Warnings"."""
     values = headers.all("warning")
     return [
-        one_line(re.sub(r"\\(.)", r"\1", text), 512) for value in values[:16] for text in _WARNING.findall(value[:4096])
+        one_line(re.sub(r"\\(.)", r"\1", text), 512)
+        for value in values[:16]
+        for text in re.findall(_WARNING, value[:4096])
     ]

@@ -7,6 +7,7 @@ Rule: distribution-spec 1.1, "Endpoints".
 from __future__ import annotations
 
 import re
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypeAlias
 
@@ -185,8 +186,7 @@ _BUILD: dict[type, Callable[..., str]] = {
 
 # The last two or three components say what a path is, so a repository may itself be called "a/manifests":
 # the name is greedy, and no other group takes a slash.
-_SHAPE = re.compile(
-    r"""/v2(?:
+_SHAPE = r"""(?sx)/v2(?:
       (?P<base>/?)
     | /_catalog(?P<catalog>)
     | /(?P<name>.*)/(?:
@@ -197,12 +197,16 @@ _SHAPE = re.compile(
         | tags/list(?P<tags>)
         | referrers/(?P<referrers>[^/]*)
       )
-    )\Z""",
-    re.VERBOSE | re.DOTALL,
-)
-_SESSION = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_.=-]{0,254}\Z", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
-_ALGORITHM = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*\Z", re.ASCII)
+    )\Z"""
+_SESSION = r"[A-Za-z0-9_=-][A-Za-z0-9_.=-]{0,254}\Z"
+_NUMBER = r"[0-9]{1,9}\Z"
+_ALGORITHM = r"[a-z0-9]+(?:[+._-][a-z0-9]+)*\Z"
+
+
+@cache
+def _shape() -> re.Pattern[str]:
+    return re.compile(_SHAPE)  # not at import: only servers read routes
+
 
 _Query: TypeAlias = dict[str, list[str]]
 
@@ -220,7 +224,7 @@ def parse(target: str, *, method: str = "PUT") -> Route:
         _refuse(target, "NAME_INVALID", f"it is longer than {TARGET_LIMIT} characters", status=414)
     path, _, query_text = target.partition("?")
     try:
-        found = _SHAPE.match(unquote(path))
+        found = _shape().match(unquote(path))
         query = parse_query(query_text) if query_text else {}
     except UnicodeDecodeError:
         _refuse(path, "NAME_INVALID", "it is not UTF-8")
@@ -251,7 +255,7 @@ def _parse_blob(path: str, name: RepositoryName, text: str, _query: _Query, _met
 
 def _parse_start(path: str, name: RepositoryName, _text: str, query: _Query, _method: str) -> UploadStart:
     source, algorithm = _first(query, "from"), _first(query, "digest-algorithm")
-    if algorithm and not _ALGORITHM.match(algorithm):
+    if algorithm and not re.match(_ALGORITHM, algorithm):
         _refuse(path, "DIGEST_INVALID", "the digest algorithm cannot be one")
     return UploadStart(
         name,
@@ -263,7 +267,7 @@ def _parse_start(path: str, name: RepositoryName, _text: str, query: _Query, _me
 
 
 def _parse_upload(path: str, name: RepositoryName, text: str, query: _Query, _method: str) -> UploadAt:
-    if not _SESSION.match(text):
+    if not re.match(_SESSION, text):
         _refuse(path, "BLOB_UPLOAD_UNKNOWN", "there is no such upload", status=404)
     return UploadAt(name, text, _digest_of(path, query, "digest"), _first(query, "_state"))
 
@@ -295,7 +299,7 @@ def _number(path: str, query: _Query) -> int | None:
     text = _first(query, "n")
     if not text:
         return None
-    if not _NUMBER.match(text):
+    if not re.match(_NUMBER, text):
         _refuse(path, "PAGINATION_NUMBER_INVALID", "n is a whole number from 0 to 999999999")
     return int(text)
 
