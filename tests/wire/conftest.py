@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +19,7 @@ QUICK = RetryPolicy(tries=4, base_s=0.0, longest_s=0.0)
 def make_client() -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
-    def make(**options) -> Client:
+    def make(**options: Any) -> Client:
         options.setdefault("credentials", Chain([]))
         options.setdefault("retry", QUICK)
         made.append(Client(**options))

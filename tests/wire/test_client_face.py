@@ -8,11 +8,15 @@ import os
 import subprocess
 import sys
 import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from orlop import AsyncClient, Client, OrlopError
-from orlop.testing import builders
+from orlop.testing import Registry, builders
+
+if TYPE_CHECKING:
+    from orlop.testing.builders import Built
 
 _BOTH_ONLY = {"registry", "repository"}
 
@@ -22,31 +26,33 @@ def test_every_public_method_has_its_blocking_twin() -> None:
     assert names <= set(dir(Client)), names - set(dir(Client))
 
 
-@pytest.mark.parametrize("name", sorted({n for n in vars(AsyncClient) if not n.startswith("_")} - _BOTH_ONLY - {"close", "concurrency"}))
-def test_a_twin_keeps_parameters_and_documentation(name) -> None:
+@pytest.mark.parametrize(
+    "name", sorted({n for n in vars(AsyncClient) if not n.startswith("_")} - _BOTH_ONLY - {"close", "concurrency"})
+)
+def test_a_twin_keeps_parameters_and_documentation(name: str) -> None:
     original, twin = getattr(AsyncClient, name), getattr(Client, name)
     assert list(inspect.signature(twin).parameters) == list(inspect.signature(original).parameters)
     assert twin.__doc__
 
 
 @pytest.fixture
-def image(registry):
+def image(registry: Registry) -> Any:
     built = builders.random_image(seed=1)
     asyncio.run(builders.push(built, registry.store, "a/b", tags=["t"]))
     return built
 
 
-def test_it_works_while_a_loop_runs(client, registry, image) -> None:
-    async def inside():
+def test_it_works_while_a_loop_runs(client: Client, registry: Registry, image: Built) -> None:
+    async def inside() -> Any:
         return client.manifest(f"{registry.host}/a/b:t")
 
     assert asyncio.run(inside()).digest == image.digest
 
 
-def test_threads_may_share_one(client, registry, image) -> None:
-    digests = []
+def test_threads_may_share_one(client: Client, registry: Registry, image: Built) -> None:
+    digests: list[Any] = []
 
-    def work():
+    def work() -> Any:
         digests.extend(client.manifest(f"{registry.host}/a/b:t").digest for _ in range(20))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -58,7 +64,7 @@ def test_threads_may_share_one(client, registry, image) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_client_from_before_a_fork_says_so(client, registry, image) -> None:
+def test_a_client_from_before_a_fork_says_so(client: Client, registry: Registry, image: Built) -> None:
     client.manifest(f"{registry.host}/a/b:t")
     reader, writer = os.pipe()
     child = os.fork()
@@ -78,13 +84,13 @@ def test_a_client_from_before_a_fork_says_so(client, registry, image) -> None:
     assert b"before a fork" in os.read(reader, 1000)
 
 
-def test_leaving_an_iterator_early_leaves_nothing_behind(client, registry, image) -> None:
+def test_leaving_an_iterator_early_leaves_nothing_behind(client: Client, registry: Registry, image: Built) -> None:
     for _ in client.many([f"{registry.host}/a/b:t"] * 50):
         break
     assert client.manifest(f"{registry.host}/a/b:t").digest == image.digest
 
 
-def test_the_blocking_client_never_imports_asyncio(registry, image) -> None:
+def test_the_blocking_client_never_imports_asyncio(registry: Registry, image: Built) -> None:
     code = (
         "import sys; from orlop import Client\n"
         f"with Client() as c: assert str(c.manifest('{registry.host}/a/b:t').digest) == '{image.digest}'\n"

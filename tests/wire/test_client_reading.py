@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orlop import AsyncClient, Cache, Digest, HostOptions, Index, PlatformSelector
+from orlop import AsyncClient, Cache, Client, Digest, HostOptions, Index, PlatformSelector
 from orlop.auth.keychain import Chain
 from orlop.errors import (
     BlobNotFoundError,
@@ -17,14 +18,26 @@ from orlop.errors import (
     PlatformChoiceError,
     UnsupportedError,
 )
-from orlop.testing import builders, faults
+from orlop.testing import Registry, builders, faults
 from orlop.testing import registry as run_registry
 
-PLATFORMS = ["linux/amd64", "linux/arm/v7", "linux/arm64/v8", "windows(10.0.17763.6054)/amd64", "windows(10.0.20348.2582)/amd64"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orlop.testing.builders import Built
+
+PLATFORMS = [
+    "linux/amd64",
+    "linux/arm/v7",
+    "linux/arm64/v8",
+    "windows(10.0.17763.6054)/amd64",
+    "windows(10.0.20348.2582)/amd64",
+]
 
 
 @pytest.fixture
-def filled(registry):
+def filled(registry: Any) -> Any:
     """A registry with a list of five platforms, an artifact that refers to it, and a hundred tags."""
     images = [builders.random_image(seed=n, platform=name) for n, name in enumerate(PLATFORMS)]
     registry.list = builders.index(images, docker=True)
@@ -40,78 +53,81 @@ def filled(registry):
     return registry
 
 
-def put(registry, built, repository, *tags) -> None:
+def put(registry: Registry, built: Built, repository: str, *tags: str) -> None:
     asyncio.run(builders.push(built, registry.store, repository, tags=list(tags)))
 
 
-def test_tags_come_whole_and_in_order(client, filled) -> None:
+def test_tags_come_whole_and_in_order(client: Client, filled: Any) -> None:
     assert [str(tag) for tag in client.tags(filled.app)] == [f"t{n:03}" for n in range(100)]
 
 
-def test_pages_of_tags_are_fetched_as_they_are_needed(client, filled) -> None:
+def test_pages_of_tags_are_fetched_as_they_are_needed(client: Client, filled: Any) -> None:
     with run_registry(store=filled.store, page_limit=10) as small:
-        tags = client.tags(f"{small.host}/team/app")
+        tags: Any = client.tags(f"{small.host}/team/app")
         assert [str(next(tags)) for _ in range(12)][-1] == "t011"
         tags.close()
         assert len(small.requests) < 6
         assert len(list(client.tags(f"{small.host}/team/app"))) == 100
 
 
-def test_tags_after_and_limit(client, filled) -> None:
+def test_tags_after_and_limit(client: Client, filled: Any) -> None:
     assert [str(t) for t in client.tags(filled.app, after="t096")] == ["t097", "t098", "t099"]
     assert [str(t) for t in client.tags(filled.app, limit=3)] == ["t000", "t001", "t002"]
     assert list(client.tags(filled.app, limit=0)) == []
 
 
-def test_the_catalog_lists_repositories(client, filled) -> None:
+def test_the_catalog_lists_repositories(client: Client, filled: Any) -> None:
     assert [str(name) for name in client.catalog(filled.host)] == ["team/app", "team/single"]
 
 
-def test_hub_has_no_catalog_and_is_not_asked_for_one(client) -> None:
+def test_hub_has_no_catalog_and_is_not_asked_for_one(client: Client) -> None:
     with pytest.raises(UnsupportedError, match="no catalog"):
         list(client.catalog("docker.io"))
 
 
-def test_a_manifest_comes_without_knowing_its_type(client, filled) -> None:
+def test_a_manifest_comes_without_knowing_its_type(client: Client, filled: Any) -> None:
     manifest = client.manifest(f"{filled.app}:t000")
     assert isinstance(manifest, Index)
     assert manifest.raw == filled.list.raw
     assert [str(entry.platform) for entry in manifest.manifests] == PLATFORMS
 
 
-@pytest.mark.parametrize(("platform", "at"), [("linux/amd64", 0), ("linux/arm/v7", 1), ("linux/arm64", 2), ("windows(10.0.20348.1)/amd64", 4)])
-def test_a_platform_is_chosen(client, filled, platform, at) -> None:
+@pytest.mark.parametrize(
+    ("platform", "at"),
+    [("linux/amd64", 0), ("linux/arm/v7", 1), ("linux/arm64", 2), ("windows(10.0.20348.1)/amd64", 4)],
+)
+def test_a_platform_is_chosen(client: Client, filled: Any, platform: str, at: int) -> None:
     assert client.manifest(f"{filled.app}:t000", platform=platform).digest == filled.images[at].digest
     resolution = client.resolve(f"{filled.app}:t000", platform=platform)
     assert resolution.descriptor.digest == filled.images[at].digest
     assert resolution.kind == "platform"
 
 
-def test_two_windows_versions_are_a_choice_to_make(client, filled) -> None:
+def test_two_windows_versions_are_a_choice_to_make(client: Client, filled: Any) -> None:
     with pytest.raises(PlatformChoiceError) as caught:
         client.manifest(f"{filled.app}:t000", platform="windows/amd64")
     assert caught.value.matching == 2
     assert len(caught.value.available) == 5
 
 
-def test_no_platform_left_says_what_there_is(client, filled) -> None:
+def test_no_platform_left_says_what_there_is(client: Client, filled: Any) -> None:
     with pytest.raises(PlatformChoiceError, match=r"no platform is left for linux/s390x.*linux/arm/v7"):
         client.manifest(f"{filled.app}:t000", platform="linux/s390x")
 
 
-def test_parts_of_a_platform_restrict_on_their_own(client, filled) -> None:
+def test_parts_of_a_platform_restrict_on_their_own(client: Client, filled: Any) -> None:
     selector = PlatformSelector(architecture="arm")
     assert client.manifest(f"{filled.app}:t000", platform=selector).digest == filled.images[1].digest
 
 
-def test_resolve_without_a_platform_is_one_head(client, filled) -> None:
+def test_resolve_without_a_platform_is_one_head(client: Client, filled: Any) -> None:
     resolution = client.resolve(f"{filled.app}:t000")
     assert resolution.kind == "index"
     assert str(resolution.reference) == f"{filled.app}:t000@{filled.list.digest}"
     assert [r.method for r in filled.requests] == ["HEAD"]
 
 
-def test_an_image_has_its_config_layers_and_sizes(client, filled) -> None:
+def test_an_image_has_its_config_layers_and_sizes(client: Client, filled: Any) -> None:
     image = client.image(f"{filled.app}:t000", platform="linux/arm64")
     assert str(image.platform) == "linux/arm64/v8"
     assert [layer.descriptor.digest for layer in image.layers] == [layer.digest for layer in image.manifest.layers]
@@ -120,29 +136,29 @@ def test_an_image_has_its_config_layers_and_sizes(client, filled) -> None:
     assert image.index is not None
 
 
-def test_all_platforms_come_in_the_order_of_the_index(client, filled) -> None:
+def test_all_platforms_come_in_the_order_of_the_index(client: Client, filled: Any) -> None:
     images = client.images(f"{filled.app}:t000")
     assert [image.digest for image in images] == [built.digest for built in filled.images]
 
 
-def test_a_single_image_needs_no_platform(client, filled) -> None:
+def test_a_single_image_needs_no_platform(client: Client, filled: Any) -> None:
     assert client.image(f"{filled.host}/team/single:only").digest == filled.images[0].digest
     assert client.config(f"{filled.host}/team/single:only").architecture == "amd64"
 
 
-def test_an_artifact_is_no_image(client, filled) -> None:
+def test_an_artifact_is_no_image(client: Client, filled: Any) -> None:
     with pytest.raises(UnsupportedError):
         client.image(f"{filled.app}@{filled.signature.digest}")
 
 
-def test_referrers_are_listed_and_filtered(client, filled) -> None:
+def test_referrers_are_listed_and_filtered(client: Client, filled: Any) -> None:
     found = {entry.digest for entry in client.referrers(f"{filled.app}:t000")}
     assert found == {filled.signature.digest, filled.sbom.digest}
     only = list(client.referrers(f"{filled.app}:t000", artifact_type="application/sig"))
     assert [entry.digest for entry in only] == [filled.signature.digest]
 
 
-def test_referrers_fall_back_to_the_tag_where_there_is_no_api(client, filled) -> None:
+def test_referrers_fall_back_to_the_tag_where_there_is_no_api(client: Client, filled: Any) -> None:
     listed = builders.index([filled.signature, filled.sbom])
     put(filled, listed, "team/app", str(filled.list.digest).replace(":", "-"))
     with run_registry(store=filled.store, middleware=[faults.no_referrers()]) as old:
@@ -150,7 +166,7 @@ def test_referrers_fall_back_to_the_tag_where_there_is_no_api(client, filled) ->
     assert found == [filled.signature.digest]
 
 
-def test_a_blob_is_streamed_read_and_ranged(client, filled) -> None:
+def test_a_blob_is_streamed_read_and_ranged(client: Client, filled: Any) -> None:
     layer = filled.images[0].blobs[-1]
     ref = f"{filled.app}@{layer.descriptor.digest}"
     with client.blob(ref) as chunks:
@@ -164,7 +180,7 @@ def test_a_blob_is_streamed_read_and_ranged(client, filled) -> None:
         client.read_blob(ref, limit=5)
 
 
-def test_a_blob_that_is_not_there(client, filled, tmp_path) -> None:
+def test_a_blob_that_is_not_there(client: Client, filled: Any, tmp_path: Path) -> None:
     ref = f"{filled.app}@{Digest.of(b'nothing')}"
     with pytest.raises(BlobNotFoundError):
         client.read_blob(ref)
@@ -173,12 +189,12 @@ def test_a_blob_that_is_not_there(client, filled, tmp_path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-def test_a_blob_needs_a_digest(client, filled) -> None:
+def test_a_blob_needs_a_digest(client: Client, filled: Any) -> None:
     with pytest.raises(InputError, match="repository@digest"):
         client.read_blob(f"{filled.app}:t000")
 
 
-def test_many_at_once_each_with_its_own_error(client, filled) -> None:
+def test_many_at_once_each_with_its_own_error(client: Client, filled: Any) -> None:
     refs = [f"{filled.app}:t{n:03}" for n in range(20)] + [f"{filled.app}:nope", "not a reference"]
     items = {item.reference: item for item in client.many(refs)}
     assert sum(item.error is None for item in items.values()) == 20
@@ -186,12 +202,12 @@ def test_many_at_once_each_with_its_own_error(client, filled) -> None:
     assert isinstance(items["not a reference"].error, InvalidReferenceError)
 
 
-def test_many_in_order_of_input(client, filled) -> None:
+def test_many_in_order_of_input(client: Client, filled: Any) -> None:
     refs = [f"{filled.app}:t{n:03}" for n in range(99, -1, -1)]
     assert [item.reference for item in client.many(refs, ordered=True)] == refs
 
 
-def test_map_runs_any_coroutine_over_the_client(client, filled) -> None:
+def test_map_runs_any_coroutine_over_the_client(client: Client, filled: Any) -> None:
     async def size(inner: AsyncClient, ref: str) -> int:
         return (await inner.image(ref, platform="linux/amd64")).size
 
@@ -199,7 +215,7 @@ def test_map_runs_any_coroutine_over_the_client(client, filled) -> None:
     assert sizes[0] == sizes[1] > 0
 
 
-def test_a_bug_in_the_callers_function_is_raised(client, filled) -> None:
+def test_a_bug_in_the_callers_function_is_raised(client: Client, filled: Any) -> None:
     async def broken(inner: AsyncClient, ref: str) -> int:
         raise ZeroDivisionError
 
@@ -207,7 +223,7 @@ def test_a_bug_in_the_callers_function_is_raised(client, filled) -> None:
         list(client.map(broken, [filled.app]))
 
 
-def test_what_never_changes_is_fetched_once(make_client, filled, tmp_path) -> None:
+def test_what_never_changes_is_fetched_once(make_client: Callable[..., Client], filled: Any, tmp_path: Path) -> None:
     client = make_client(cache=Cache(str(tmp_path)))
     first = client.image(f"{filled.app}@{filled.list.digest}", platform="linux/amd64")
     asked = len(filled.requests)
@@ -215,7 +231,7 @@ def test_what_never_changes_is_fetched_once(make_client, filled, tmp_path) -> No
     assert len(filled.requests) == asked == 3
 
 
-def test_a_damaged_cache_file_is_fetched_again(make_client, filled, tmp_path) -> None:
+def test_a_damaged_cache_file_is_fetched_again(make_client: Callable[..., Client], filled: Any, tmp_path: Path) -> None:
     client = make_client(cache=Cache(str(tmp_path)))
     ref = f"{filled.app}@{filled.list.digest}"
     client.manifest(ref)
@@ -225,20 +241,24 @@ def test_a_damaged_cache_file_is_fetched_again(make_client, filled, tmp_path) ->
     assert stored.read_bytes() == filled.list.raw
 
 
-def test_a_tag_is_asked_for_every_time(make_client, filled, tmp_path) -> None:
+def test_a_tag_is_asked_for_every_time(make_client: Callable[..., Client], filled: Any, tmp_path: Path) -> None:
     client = make_client(cache=Cache(str(tmp_path)))
     client.manifest(f"{filled.host}/team/single:only")
     put(filled, filled.images[1], "team/single", "only")
     assert client.manifest(f"{filled.host}/team/single:only").digest == filled.images[1].digest
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(make_client, filled, tmp_path) -> None:
+def test_a_cache_that_cannot_be_written_is_no_error(
+    make_client: Callable[..., Client], filled: Any, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     client = make_client(cache=Cache(str(tmp_path / "file" / "below")))
     assert client.manifest(f"{filled.app}@{filled.list.digest}").digest == filled.list.digest
 
 
-def test_mirrors_are_asked_first_and_the_registry_where_they_fail(make_client, filled) -> None:
+def test_mirrors_are_asked_first_and_the_registry_where_they_fail(
+    make_client: Callable[..., Client], filled: Any
+) -> None:
     with run_registry() as empty, run_registry(store=filled.store) as mirror:
         options = HostOptions(mirrors=(f"http://{empty.host}", mirror.host))
         client = make_client(hosts={filled.host: options})
@@ -249,25 +269,25 @@ def test_mirrors_are_asked_first_and_the_registry_where_they_fail(make_client, f
         assert len(filled.requests) == 1
 
 
-def test_ping_tells_where_and_how(client, filled) -> None:
+def test_ping_tells_where_and_how(client: Client, filled: Any) -> None:
     ping = client.ping(filled.host)
     assert (ping.status, ping.url, ping.schemes) == (200, f"http://{filled.host}/v2/", ())
 
 
-def test_the_trace_hears_every_exchange(make_client, filled) -> None:
-    heard = []
+def test_the_trace_hears_every_exchange(make_client: Callable[..., Client], filled: Any) -> None:
+    heard: list[Any] = []
     make_client(trace=heard.append).manifest(f"{filled.app}:t000", platform="linux/amd64")
     assert [(e.method, e.status) for e in heard] == [("GET", 200), ("GET", 200)]
 
 
-def test_any_request_gives_the_registrys_own_answer(client, filled) -> None:
+def test_any_request_gives_the_registrys_own_answer(client: Client, filled: Any) -> None:
     response = client.request(filled.host, "/v2/team/app/manifests/nope")
     assert response.status == 404
     assert b"MANIFEST_UNKNOWN" in response.body
 
 
-def test_the_asynchronous_client_makes_the_same_journey(filled) -> None:
-    async def journey():
+def test_the_asynchronous_client_makes_the_same_journey(filled: Any) -> None:
+    async def journey() -> Any:
         async with AsyncClient(credentials=Chain([])) as client:
             tags = [str(tag) async for tag in client.tags(filled.app)]
             image = await client.image(f"{filled.app}:t000", platform="linux/amd64")

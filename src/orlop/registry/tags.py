@@ -36,8 +36,11 @@ async def tag_pages(session: Session, repository: Repository, after: str, size: 
     """
     target = build(Tags(repository.name, size or quirks(repository.host).page_size, after))
     call = Call("GET", target, repository, (pull(repository.name),), limit=PAGE_LIMIT, mirrored=True)
+    ignored = False
     async for page in _pages(session, call, "tags", Tag, str(repository)):
-        yield page
+        # Distribution before version 3 knows no ``last`` and begins at the beginning.
+        ignored = ignored or (bool(after) and any(tag.value == after for tag in page))
+        yield [tag for tag in page if tag.value > after] if ignored else page
 
 
 async def catalog_pages(session: Session, host: RegistryHost, after: str, size: int | None) -> AsyncIterator[list[RepositoryName]]:

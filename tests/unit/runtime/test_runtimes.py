@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ RUNTIMES = [pytest.param((ThreadRuntime, step), id="threads"), pytest.param((Asy
 
 
 @pytest.fixture(params=RUNTIMES)
-def both(request):
+def both(request: pytest.FixtureRequest) -> Any:
     make, run = request.param
     runtime = make()
     yield runtime, run
@@ -22,14 +23,14 @@ def both(request):
         runtime.close()
 
 
-async def collect(runtime, function, items, **options):
+async def collect(runtime: Any, function: Any, items: Any, **options: Any) -> Any:
     return [outcome async for outcome in runtime.map(function, items, **options)]
 
 
-def test_every_item_has_its_outcome(both) -> None:
+def test_every_item_has_its_outcome(both: Any) -> None:
     runtime, run = both
 
-    async def double(x):
+    async def double(x: int) -> Any:
         if x == 3:
             raise ValueError(x)
         return x * 2
@@ -40,10 +41,10 @@ def test_every_item_has_its_outcome(both) -> None:
     assert all(o.error or o.result() == o.item * 2 for o in outcomes)
 
 
-def test_ordered_outcomes_come_in_order_of_input(both) -> None:
+def test_ordered_outcomes_come_in_order_of_input(both: Any) -> None:
     runtime, run = both
 
-    async def same(x):
+    async def same(x: int) -> Any:
         await runtime.sleep(0.001 * (x % 3))
         return x
 
@@ -51,20 +52,20 @@ def test_ordered_outcomes_come_in_order_of_input(both) -> None:
     assert [o.result() for o in outcomes] == list(range(60))
 
 
-def test_items_are_read_lazily(both) -> None:
+def test_items_are_read_lazily(both: Any) -> None:
     runtime, run = both
     taken = 0
 
-    def items():
+    def items() -> Any:
         nonlocal taken
         while True:
             taken += 1
             yield taken
 
-    async def same(x):
+    async def same(x: int) -> Any:
         return x
 
-    async def first_ten():
+    async def first_ten() -> Any:
         stream = runtime.map(same, items(), limit=4)
         got = [(await anext(stream)).result() for _ in range(10)]
         await stream.aclose()
@@ -74,26 +75,26 @@ def test_items_are_read_lazily(both) -> None:
     assert taken <= 10 + 4 * 4 + 4
 
 
-def test_a_failing_iterable_is_raised_and_not_an_outcome(both) -> None:
+def test_a_failing_iterable_is_raised_and_not_an_outcome(both: Any) -> None:
     runtime, run = both
 
-    def items():
+    def items() -> Any:
         yield 1
         raise OSError("the list broke")
 
-    async def same(x):
+    async def same(x: int) -> Any:
         return x
 
     with pytest.raises(OSError, match="the list broke"):
         run(collect(runtime, same, items(), limit=2))
 
 
-def test_no_more_run_at_once_than_asked(both) -> None:
+def test_no_more_run_at_once_than_asked(both: Any) -> None:
     runtime, run = both
     now = most = 0
     guard = threading.Lock()
 
-    async def count(x):
+    async def count(x: int) -> Any:
         nonlocal now, most
         with guard:
             now += 1
@@ -107,27 +108,27 @@ def test_no_more_run_at_once_than_asked(both) -> None:
     assert 1 < most <= 5
 
 
-def test_a_map_inside_a_map_ends(both) -> None:
+def test_a_map_inside_a_map_ends(both: Any) -> None:
     runtime, run = both
 
-    async def inner(x):
+    async def inner(x: int) -> Any:
         return x
 
-    async def outer(x):
+    async def outer(x: int) -> Any:
         return sum([o.result() async for o in runtime.map(inner, range(x), limit=8)])
 
     outcomes = run(collect(runtime, outer, range(30), limit=16, ordered=True))
     assert [o.result() for o in outcomes] == [sum(range(x)) for x in range(30)]
 
 
-def test_locks_and_gates_let_in_as_many_as_they_say(both) -> None:
+def test_locks_and_gates_let_in_as_many_as_they_say(both: Any) -> None:
     runtime, run = both
     inside = 0
 
-    async def main():
+    async def main() -> Any:
         lock, gate = runtime.lock(), runtime.gate(2)
 
-        async def work(x):
+        async def work(x: int) -> Any:
             nonlocal inside
             async with gate, lock:
                 inside += 1
@@ -141,7 +142,7 @@ def test_locks_and_gates_let_in_as_many_as_they_say(both) -> None:
 
 
 def test_a_coroutine_that_suspends_is_refused_by_the_blocking_runtime() -> None:
-    async def suspends():
+    async def suspends() -> Any:
         await asyncio.sleep(0)
 
     with pytest.raises(RuntimeError, match="suspended"):
@@ -151,7 +152,7 @@ def test_a_coroutine_that_suspends_is_refused_by_the_blocking_runtime() -> None:
 def test_the_main_thread_hands_its_work_to_another() -> None:
     runtime = ThreadRuntime()
 
-    async def where():
+    async def where() -> Any:
         return threading.current_thread()
 
     assert runtime.call(where()) is not threading.main_thread()
@@ -162,7 +163,7 @@ def test_any_other_thread_does_its_own_work() -> None:
     runtime = ThreadRuntime()
     seen = []
 
-    async def where():
+    async def where() -> Any:
         return threading.current_thread()
 
     thread = threading.Thread(target=lambda: seen.append(runtime.call(where())))
@@ -174,7 +175,7 @@ def test_any_other_thread_does_its_own_work() -> None:
 def test_an_error_comes_back_to_the_caller() -> None:
     runtime = ThreadRuntime()
 
-    async def fail():
+    async def fail() -> Any:
         raise LookupError("here")
 
     with pytest.raises(LookupError, match="here"):
