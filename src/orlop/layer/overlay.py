@@ -1,0 +1,272 @@
+"""What one layer says of paths, and the tree that layers make together.
+
+Rule: image-spec 1.1, layer.md: a whiteout ``.wh.NAME`` hides NAME of the layers below, ``.wh..wh..opq`` all that they have
+in its folder; neither hides what its own layer holds, wherever in the archive that stands. A file takes the place of a
+folder with all in it, and the other way round; folders merge. As where layers are kept apart (overlayfs), a folder that a
+layer only implies takes the place of a link below it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orlop.errors import IntegrityError, LimitError
+from orlop.layer.entry import DIRECTORY, NO_XATTRS, SYMLINK, Entry
+from orlop.layer.limits import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orlop.layer.limits import Limits
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+_AUFS = ".wh..wh."  # AUFS's own files: image-spec keeps the prefix for them, and they are no part of an image
+
+LINKS_LIMIT = 40
+"""Links on the way of one path, as in Linux."""
+
+
+class Node:
+    """A path in a layer or in a merged tree.
+
+    entry: what it is; None for a folder that is only implied, or for what is not there. whiteout: the layers below have
+    nothing here. opaque: the layers below have nothing in this folder. layer: where it came from, in a merged tree.
+    """
+
+    __slots__ = ("children", "entry", "folder", "layer", "opaque", "whiteout")
+
+    def __init__(self, entry: Entry | None = None, *, folder: bool = False, layer: int = -1) -> None:
+        self.entry = entry
+        self.folder = folder
+        self.children: dict[str, Node] = {}
+        self.whiteout = self.opaque = False
+        self.layer = layer
+
+    @property
+    def present(self) -> bool:
+        """Whether there is something, rather than a whiteout alone."""
+        return self.folder or self.entry is not None
+
+    def put(self, entry: Entry) -> None:
+        """Make this the entry; what is not a folder has no children."""
+        self.entry = entry
+        self.folder = entry.kind == DIRECTORY
+        if not self.folder:
+            self.children = {}
+            self.opaque = False
+
+    def become_folder(self) -> None:
+        """Make this a folder if it is none."""
+        if not self.folder:
+            self.entry, self.folder = None, True
+
+
+class Look(NamedTuple):
+    """What a layer says of a path: what it has there, and whether the layers below are hidden there."""
+
+    entry: Entry | None
+    hidden: bool
+
+
+class LayerTree:
+    """The paths of one layer, whiteouts kept apart.
+
+    what: names it in a message. Adding raises LimitError: more nodes, or more steps through links, than the limits allow.
+    """
+
+    def __init__(self, what: str, *, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.what = what
+        self._limits = limits
+        self._nodes = self._steps = 0
+        self.root = Node(folder=True)
+        self._last = ("", self.root)
+
+    def add(self, entry: Entry) -> None:
+        """Take the next member of the archive. Raises IntegrityError for a whiteout that names no path."""
+        folder, _, name = entry.path.rpartition("/")
+        if name.startswith(WHITEOUT):
+            self._mark(folder, name)
+        elif entry.path == "":
+            if entry.kind == DIRECTORY:
+                self.root.entry = entry
+        elif _AUFS not in entry.path or not any(part.startswith(_AUFS) for part in folder.split("/")):
+            node = self._child(self._folder(folder), name)
+            if not (node.folder and entry.kind == DIRECTORY):
+                self._last = ("", self.root)  # the folder that was remembered may be gone
+            node.put(entry)
+
+    def imply(self, path: str) -> None:
+        """Take note that the layer has something in this folder."""
+        self._folder(path)
+
+    def look(self, path: str) -> Look:
+        """Return what the layer says of a cleaned path; a folder that it only implies has an entry made up for it."""
+        node, hidden = self.root, False
+        for part in path.split("/") if path else ():
+            hidden = hidden or node.opaque
+            child = node.children.get(part)
+            if child is None:
+                return Look(None, hidden if node.folder or node.whiteout else True)
+            hidden = hidden or child.whiteout
+            node = child
+        if node.entry is not None:
+            return Look(node.entry, hidden or not node.folder)
+        return Look(implied(path) if node.folder else None, hidden)
+
+    def _mark(self, folder: str, name: str) -> None:
+        if name == OPAQUE:
+            self._folder(folder).opaque = True
+        elif not name.startswith(_AUFS):
+            target = name[len(WHITEOUT) :]
+            if target in {"", ".", ".."}:
+                raise IntegrityError(self.what, f"the whiteout {name!r} in {folder!r} names no path")
+            self._child(self._folder(folder), target).whiteout = True
+
+    def _child(self, node: Node, name: str) -> Node:
+        child = node.children.get(name)
+        if child is None:
+            self._nodes += 1
+            if self._nodes > self._limits.nodes:
+                raise LimitError(self.what, "paths", self._limits.nodes)
+            child = node.children[name] = Node()
+        return child
+
+    def _folder(self, path: str) -> Node:
+        """Return the node of a folder, made where it is missing; links of this layer are followed, as a program that unpacks does."""
+        if path == self._last[0]:
+            return self._last[1]
+        node = self.root
+        trail = [node]
+        todo = path.split("/")[::-1]
+        links = 0
+        while todo:
+            part = todo.pop()
+            if part == "..":
+                if len(trail) > 1:
+                    trail.pop()
+                node = trail[-1]
+                continue
+            if part in {"", "."}:
+                continue
+            if links:
+                self._steps += 1
+                if self._steps > self._limits.steps:
+                    raise LimitError(self.what, "steps through links", self._limits.steps)
+            child = self._child(node, part)
+            if child.entry is not None and child.entry.kind == SYMLINK and links < LINKS_LIMIT:
+                links += 1
+                if child.entry.link.startswith("/"):
+                    node, trail = self.root, [self.root]
+                todo += child.entry.link.split("/")[::-1]
+                continue
+            child.become_folder()
+            node = child
+            trail.append(node)
+        if path:
+            self._last = (path, node)
+        return node
+
+
+class Found(NamedTuple):
+    """A path of the merged tree: what it is, and the index of the layer that it came from."""
+
+    path: str
+    entry: Entry
+    layer: int
+
+
+class Hidden(NamedTuple):
+    """What a layer has and the image does not show, since the layer ``by`` removed it or put something in its place."""
+
+    path: str
+    entry: Entry
+    layer: int
+    by: int
+    replaced: bool
+
+
+class MergedTree:
+    """The file system of some layers together, given from the bottom up.
+
+    keep_hidden: keep in ``hidden`` what upper layers took away.
+    """
+
+    def __init__(self, *, keep_hidden: bool = False) -> None:
+        self.root = Node(folder=True)
+        self.hidden: list[Hidden] = []
+        self.count = 0
+        """Layers so far."""
+        self._keep = keep_hidden
+
+    def apply(self, tree: LayerTree) -> None:
+        """Put the next layer on top."""
+        layer = self.count
+        self.count += 1
+        waiting = [("", self.root, tree.root)]
+        while waiting:
+            path, below, above = waiting.pop()
+            if above.entry is not None:
+                if below.entry is not None:
+                    self._hide(path, below.entry, below.layer, layer, replaced=True)
+                below.entry, below.layer = above.entry, layer
+            elif below.layer < 0:
+                below.layer = layer
+            if above.opaque:
+                self._drop(path, below, layer)
+                below.children = {}
+            for name, upper in above.children.items():
+                inner = f"{path}/{name}" if path else name
+                lower = below.children.get(name)
+                if lower is not None and (upper.whiteout or (upper.present and not (upper.folder and lower.folder))):
+                    self._drop(inner, lower, layer, replaced=upper.present and not upper.whiteout)
+                    del below.children[name]
+                    lower = None
+                if upper.present:
+                    if lower is None:
+                        lower = below.children[name] = Node(folder=upper.folder)
+                    waiting.append((inner, lower, upper))
+
+    def walk(self, start: str = "") -> Iterator[Found]:
+        """Yield every path below ``start`` in order, folders before what is in them; implied folders have an entry made up."""
+        node = self._node(start)
+        if node is None:
+            return
+        waiting = [(start, node)]
+        while waiting:
+            path, node = waiting.pop()
+            if path != start:
+                yield Found(path, node.entry or implied(path), node.layer)
+            prefix = f"{path}/" if path else ""
+            waiting += [(prefix + name, node.children[name]) for name in sorted(node.children, reverse=True)]
+
+    def find(self, path: str) -> Found | None:
+        """Return what is at a cleaned path; links are not followed."""
+        node = self._node(path)
+        return None if node is None else Found(path, node.entry or implied(path), node.layer)
+
+    def _node(self, path: str) -> Node | None:
+        node: Node | None = self.root
+        for part in path.split("/") if path else ():
+            node = node.children.get(part) if node is not None else None
+        return node
+
+    def _drop(self, path: str, node: Node, by: int, *, replaced: bool | None = None) -> None:
+        """Note what goes with a node; without ``replaced`` only what is in it."""
+        if not self._keep:
+            return
+        waiting = [(path, node)]
+        while waiting:
+            here, node = waiting.pop()
+            if node.entry is not None and (here != path or replaced is not None):
+                self._hide(here, node.entry, node.layer, by, replaced=bool(replaced) and here == path)
+            waiting += [(f"{here}/{name}" if here else name, child) for name, child in node.children.items()]
+
+    def _hide(self, path: str, entry: Entry, layer: int, by: int, *, replaced: bool) -> None:
+        if self._keep:
+            self.hidden.append(Hidden(path, entry, layer, by, replaced))
+
+
+def implied(path: str) -> Entry:
+    """Return an entry for a folder that no layer has one for: root's, mode 0755, at no offset."""
+    return Entry(path, DIRECTORY, 0o755, 0, 0, "", "", 0, 0, "", 0, 0, NO_XATTRS, -1, -1, 0, None, path)
