@@ -215,6 +215,7 @@ class Client:
     download = blocking(AsyncClient.download)
     many = blocking_many(AsyncClient.many)
     request = blocking(AsyncClient.request)
+    pages = blocking_iter(AsyncClient.pages)
     token = blocking(AsyncClient.token)
 
     def map(

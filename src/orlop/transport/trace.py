@@ -45,6 +45,7 @@ class Exchange:
     """One request and the head of its answer, or the error that came instead (status 0).
 
     Headers and URL are redacted already. elapsed_s: seconds until the head. purpose: "registry", "token" or "storage".
+    form: the fields of a token request, ``name=value`` as sent, or the name alone where the value may be a secret.
     """
 
     method: str
@@ -81,7 +82,7 @@ class Exchange:
             attempt,
             error,
             purpose,
-            _form_names(request),
+            _form_fields(request),
         )
 
     def lines(self) -> list[str]:
@@ -99,8 +100,12 @@ def _shown(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, redact_header(name, value)) for name, value in headers.items())
 
 
-def _form_names(request: Request) -> tuple[str, ...]:
-    """Return the names of a form's fields: their values may be secrets."""
+_OPEN_FIELDS = frozenset({"grant_type", "service", "scope", "client_id", "access_type"})
+
+
+def _form_fields(request: Request) -> tuple[str, ...]:
+    """Return a form's fields as they were sent; of those that may be secrets the names alone."""
     if request.method != "POST" or not request.body.startswith((b"grant_type=", b"service=", b"client_id=", b"scope=")):
         return ()
-    return tuple(part.partition("=")[0] for part in request.body.decode("ascii", "replace").split("&"))
+    parts = request.body.decode("ascii", "replace").split("&")
+    return tuple(part if part.partition("=")[0] in _OPEN_FIELDS else part.partition("=")[0] for part in parts)
