@@ -191,7 +191,10 @@ class _Part:
         if self._at >= self._stop:
             raise StopAsyncIteration
         length = min(CHUNK, self._stop - self._at)
-        data = await self._store.work("reading a blob", self._reader.read, self._at, length)
+        if self._reader.held:
+            data = self._reader.read(self._at, length)
+        else:
+            data = await self._store.work("reading a blob", self._reader.read, self._at, length)
         if not data:
             raise StopAsyncIteration
         self._at += len(data)

@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from orlop.errors import BlobNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orlop.model.digest import Digest
 
 
 class BlobReader(ABC):
-    """An open blob. ``size`` is in bytes; ``close`` may be called more than once."""
+    """An open blob. ``size`` is in bytes; ``close`` may be called more than once.
+
+    held: whether all of it is in memory, so that ``read`` waits for nothing.
+    """
 
     size: int
+    held: bool = False
 
     @abstractmethod
     def read(self, start: int, length: int) -> bytes:
-        """Return up to ``length`` bytes from ``start`` on; fewer only at the end of the blob."""
+        """Return up to ``length`` bytes from ``start`` on, and at least one before the end of the blob."""
 
     def close(self) -> None:
         """Let go of the blob."""
@@ -77,14 +85,24 @@ class BlobBackend(ABC):
         return
 
 
-class _MemoryReader(BlobReader):
-    def __init__(self, data: bytes) -> None:
-        self._data, self.size = data, len(data)
+class HeldReader(BlobReader):
+    """A blob in memory, in one part or several."""
+
+    held = True
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self._parts = parts
+        self._ends = list(accumulate(map(len, parts)))
+        self.size = self._ends[-1] if parts else 0
 
     def read(self, start: int, length: int) -> bytes:
-        if start == 0 and length >= self.size:
-            return self._data
-        return self._data[start : start + length]
+        """See BlobReader."""
+        number = bisect_right(self._ends, start)
+        if number == len(self._parts):
+            return b""
+        part = self._parts[number]
+        start -= self._ends[number] - len(part)
+        return part if start == 0 and length >= len(part) else part[start : start + length]
 
 
 class MemoryBlobs(BlobBackend):
@@ -93,40 +111,53 @@ class MemoryBlobs(BlobBackend):
     durable = False
 
     def __init__(self) -> None:
-        self._blobs: dict[str, bytes] = {}
-        self._stages: dict[str, bytearray] = {}
+        # Never joined: fresh memory is dear, and to grow one buffer copies it many times.
+        self._blobs: dict[str, tuple[bytes, ...]] = {}
+        self._stages: dict[str, list[bytes]] = {}
 
     def size(self, digest: Digest) -> int | None:
         """See BlobBackend."""
-        data = self._blobs.get(str(digest))
-        return None if data is None else len(data)
+        parts = self._blobs.get(str(digest))
+        return None if parts is None else sum(map(len, parts))
 
     def open(self, digest: Digest) -> BlobReader:
         """See BlobBackend."""
-        data = self._blobs.get(str(digest))
-        if data is None:
+        parts = self._blobs.get(str(digest))
+        if parts is None:
             raise BlobNotFoundError(str(digest), "this store")
-        return _MemoryReader(data)
+        return HeldReader(parts)
 
     def append(self, session: str, offset: int, data: bytes) -> None:
         """See BlobBackend."""
-        stage = self._stages.setdefault(session, bytearray())
-        del stage[offset:]
-        stage += data
+        stage = self._cut(session, offset)
+        stage.append(data)
+        self._stages[session] = stage
 
     def staged(self, session: str) -> int:
         """See BlobBackend."""
-        return len(self._stages.get(session, b""))
+        return sum(map(len, self._stages.get(session, ())))
 
     def hashed(self, session: str, algorithm: str, length: int) -> Any:
         """See BlobBackend."""
-        return hashlib.new(algorithm, memoryview(self._stages.get(session, b""))[:length])
+        hasher = hashlib.new(algorithm)
+        for part in self._cut(session, length):
+            hasher.update(part)
+        return hasher
 
     def keep(self, session: str, digest: Digest, length: int) -> None:
         """See BlobBackend."""
-        stage = self._stages.pop(session, b"")
-        self._blobs.setdefault(str(digest), bytes(memoryview(stage)[:length]))
+        self._blobs.setdefault(str(digest), tuple(self._cut(session, length)))
+        self.discard(session)
 
     def discard(self, session: str) -> None:
         """See BlobBackend."""
         self._stages.pop(session, None)
+
+    def _cut(self, session: str, length: int) -> list[bytes]:
+        """Return the parts of the stage up to ``length``; what lies behind belongs to a chunk that was undone."""
+        parts = self._stages.get(session, [])
+        over = sum(map(len, parts)) - length
+        if over <= 0:
+            return parts
+        joined = b"".join(parts)
+        return [joined[:length]]

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-CHUNK = 512 * 1024
+CHUNK = 1024 * 1024
 """How much of a blob is read at once, in bytes."""
 
 _PAGE = 1000
