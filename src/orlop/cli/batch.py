@@ -111,14 +111,15 @@ def _template(app: App) -> Template | None:
     return Template(app.options["format"])
 
 
+def error_fields(error: Exception) -> dict[str, object]:
+    """Return what JSON says of an error."""
+    hint = getattr(error, "hint", None)
+    return {"type": type(error).__name__, "message": one_line(str(error)), "hint": hint, "status": status_of(error)}
+
+
 def failed(reference: str, error: Exception) -> bytes:
     """Return the JSON line of an item that failed."""
-    said = {
-        "type": type(error).__name__,
-        "message": one_line(str(error)),
-        "hint": getattr(error, "hint", None),
-        "status": status_of(error),
-    }
+    said = error_fields(error)
     return b'{"reference":%b,"error":%b}\n' % (quote(reference), json.dumps(said, separators=(",", ":")).encode())
 
 

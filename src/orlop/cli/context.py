@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from orlop import Client, Exchange, HostOptions, PlatformSelector, RegistryHost
+    from orlop import Cache, Client, Credential, CredentialSource, Exchange, HostOptions, PlatformSelector, RegistryHost
     from orlop.cli.credentials import NamedRegistrySource
     from orlop.cli.settings import Settings
 
@@ -35,6 +35,10 @@ class App:
         self.streams = Streams(environ.get("NO_COLOR", ""))
         self.status = 0
         self.exchanges: list[Exchange] = []
+        self.curl_to = ""
+        """The file that --curl names for the answer."""
+        self.curl_data = ""
+        """The file that --curl names as what is sent."""
         self._settings: Settings | None = None
         self._source: NamedRegistrySource | None = None
         self._source_known = False
@@ -70,10 +74,20 @@ class App:
         return PlatformSelector(os=parts[0], architecture=architecture, variant=variant, os_version=parts[2])
 
     @property
+    def platform_given(self) -> bool:
+        """Whether an option chooses a platform."""
+        return any(self.options.get(name) for name in ("platform", "os", "arch", "os_version"))
+
+    @property
     def concurrency(self) -> int | None:
         """How many references at once; None for the client's own number."""
         given = self.options.get("concurrency") or self.settings.checked("concurrency")
         return given if isinstance(given, int) else None
+
+    @property
+    def curl(self) -> bool:
+        """Whether the requests are shown instead of the answer."""
+        return bool(self.options.get("curl"))
 
     # --- the client ----------------------------------------------------------------------------
 
@@ -94,15 +108,24 @@ class App:
         """Whether credentials of the environment allow for one registry only."""
         return (self._source if self._source_known else self._environment()) is not None
 
-    def client(self) -> Client:
-        """Return the client that options, settings and environment make together."""
-        from orlop.auth.keychain import Chain, default_keychain
+    def client(self, *, credential: tuple[RegistryHost, Credential] | None = None) -> Client:
+        """Return the client that options, settings and environment make together.
+
+        credential: to show to one registry, instead of all that is kept anywhere.
+        """
+        self.streams.silent = self.curl
+        from orlop.auth.keychain import Chain, ExplicitSource, default_keychain
         from orlop.cli.folders import home
         from orlop.sync import Client
 
         environ = self.environ
-        keychain = default_keychain(environ, home(environ), authfile=self.options.get("authfile") or "", warn=self.warn)
-        source = self._source if self._source_known else self._environment()
+        source: CredentialSource | None = None
+        if credential is not None:
+            keychain: CredentialSource = ExplicitSource(*credential)
+        else:
+            authfile = self.options.get("authfile") or ""
+            keychain = default_keychain(environ, home(environ), authfile=authfile, warn=self.warn)
+            source = self._source if self._source_known else self._environment()
         hosts, defaults = self.connection()
         limit = self.settings.checked("manifestLimit")
         more: dict[str, Any] = {"manifest_limit": limit} if limit else {}
@@ -110,9 +133,9 @@ class App:
             credentials=keychain if source is None else Chain([source, keychain]),
             hosts=hosts,
             defaults=defaults,
-            cache=self.cache(),
+            cache=None if self.curl else self.cache(),
             concurrency=self.concurrency or 32,
-            trace=self._trace if self.debug or self.options.get("curl") else None,
+            trace=self._trace if self.debug or self.curl else None,
             **more,
         )
 
@@ -133,22 +156,27 @@ class App:
             hosts[host] = HostOptions(**{**fields, **given})
         return hosts, HostOptions(**given)
 
-    def cache(self) -> Any:
+    def cache(self) -> Cache | None:
         """Return the cache, or None where the settings want none."""
         limit = self.settings.checked("cache.limit")
         if limit == 0:
             return None
-        from orlop.cli.folders import cache_folder
         from orlop.content.cache import Cache
 
-        folder = self.settings.text("cache.path") or cache_folder(self.environ)
-        return Cache(folder) if limit is None else Cache(folder, int(str(limit)))
+        return Cache(self.cache_folder) if limit is None else Cache(self.cache_folder, int(str(limit)))
+
+    @property
+    def cache_folder(self) -> str:
+        """The folder of the cache."""
+        from orlop.cli.folders import cache_folder
+
+        return self.settings.text("cache.path") or cache_folder(self.environ)
 
     def _trace(self, exchange: Exchange) -> None:
         if self.debug:
             for line in exchange.lines():
                 self.streams.note(line)
-        if self.options.get("curl"):
+        if self.curl:
             self.exchanges.append(exchange)
 
     # --- what is told --------------------------------------------------------------------------
@@ -159,7 +187,7 @@ class App:
 
     def finish(self) -> None:
         """Write what is left to write, after a command that ended well."""
-        if self.options.get("curl"):
+        if self.curl:
             self._print_curl()
         self.streams.flush()
 
@@ -177,7 +205,8 @@ class App:
         from orlop.curl import to_curl
 
         self.streams.silent = False
-        self.streams.text(to_curl(self.exchanges, {name: self.options.get(name) for name in _CONNECTION}))
+        options = {name: self.options.get(name) for name in _CONNECTION}
+        self.streams.text(to_curl(self.exchanges, options, to=self.curl_to, data=self.curl_data))
 
 
 def usage(message: str) -> InputError:

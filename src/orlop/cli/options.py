@@ -21,8 +21,8 @@ BATCH_HELP = "references, one a line (- is standard input; empty lines and # lin
 
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
-    app: App = ctx.obj
-    if parameter.name is not None:
+    app: App | None = ctx.obj
+    if app is not None and parameter.name is not None:  # without an App the command is only parsed, for its help
         app.options[parameter.name] = value
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orlop.errors import InputError
-from orlop.model.reference import Reference
+from orlop.errors import InputError, PlatformChoiceError
+from orlop.model.reference import Reference, RegistryHost
 
 if TYPE_CHECKING:
+    from orlop import Platform, PlatformSelector
     from orlop.cli.context import App
 
 LOCATOR_SCHEMES = ("oci", "oci-archive", "docker-archive")
@@ -28,3 +29,19 @@ def named(app: App, text: str, *, default_tag: bool = True) -> Reference:
     reference = Reference.parse(text, default_tag=default_tag)
     app.name_registry(reference.repository.host)
     return reference
+
+
+def registry_named(app: App, text: str) -> RegistryHost:
+    """Return the registry that the text names, noted as one that the command names. Raises InvalidReferenceError."""
+    host = RegistryHost(text)
+    app.name_registry(host)
+    return host
+
+
+def require_platform(platform: Platform | None, selector: PlatformSelector, ref: str) -> None:
+    """Check what is no index against the platform that was asked for. Raises PlatformChoiceError.
+
+    platform: what its config states; where it states none, there is nothing to compare.
+    """
+    if platform is not None and not selector.matches(platform):
+        raise PlatformChoiceError(ref, str(selector), (str(platform),), 0)
