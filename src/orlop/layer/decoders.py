@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Bytes = bytes | memoryview
 
+HEADER_LIMIT = 128 * 1024
+"""Most bytes of a gzip member's header."""
+
 
 class Decoder(ABC):
     """What all decompressors look like here; those of isal and zstd have this shape by themselves.
@@ -57,18 +60,64 @@ class ZlibDecoder(Decoder):
         return piece
 
 
+def header_size(data: bytes) -> int:
+    """Return the length of the header that begins a gzip member, 0 while it is not all there. Rule: RFC 1952, 2.3."""
+    if len(data) < 12:
+        return 0
+    flags, at = data[3], 10
+    if flags & 4:  # extra fields
+        at += 2 + int.from_bytes(data[10:12], "little")
+    for text in (8, 16):  # a name, a comment
+        if flags & text:
+            at = data.find(b"\0", at) + 1
+            if not at:
+                return 0
+    if flags & 2:  # a checksum
+        at += 2
+    return at if at <= len(data) else 0
+
+
+gzip_decoder: Callable[[], Decoder]
+"""Makes a decoder of one gzip member."""
+
 try:
     from isal import igzip_lib
 except ImportError:  # no wheel for this platform
-    gzip_decoder: Callable[[], Decoder] = ZlibDecoder
+    gzip_decoder = ZlibDecoder
     _GZIP_FAULTS: tuple[type[Exception], ...] = (zlib.error,)
 else:
 
-    def gzip_decoder() -> Decoder:
-        """Return a decoder of one gzip member."""
-        made: Any = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP)
-        return made  # type: ignore[no-any-return]  # the same shape, not the same base
+    class IsalDecoder(Decoder):
+        """A gzip member by isal, which is given the member's header whole.
 
+        isal 1.9.1 loses its place in a header with a checksum, or with two optional fields, that comes in two parts.
+        """
+
+        def __init__(self) -> None:
+            self._inner = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP)
+            self._head: bytes | None = b""
+            self.needs_input = True
+            self.eof = False
+            self.unused_data = b""
+
+        def decompress(self, data: Bytes, max_length: int) -> bytes:
+            """Return the next bytes, at most ``max_length``. Raises IsalError, or ValueError for an endless header."""
+            if self._head is not None:
+                data = self._head + bytes(data)
+                if not header_size(data):
+                    if len(data) > HEADER_LIMIT:
+                        raise ValueError("its header does not end")
+                    self._head = data
+                    return b""
+                self._head = None
+            inner = self._inner
+            piece = inner.decompress(data, max_length)
+            self.needs_input = inner.needs_input
+            if inner.eof:
+                self.eof, self.unused_data = True, inner.unused_data
+            return piece
+
+    gzip_decoder = IsalDecoder
     _isal_error: Any = igzip_lib.IsalError  # its stub calls the class an instance
     _GZIP_FAULTS = (zlib.error, _isal_error)
 

@@ -124,20 +124,18 @@ class Inflater:
         view = memoryview(chunk)
         at, bite = 0, len(chunk)
         while at < len(chunk):
-            if self._decoder is None:
-                start = self._between(chunk, at, base)
-                if start is None:
+            decoder = self._decoder
+            given: Bytes
+            if decoder is None:
+                begun = self._begin(chunk, at, base)
+                if begun is None:
                     return
-                begun, at = start
-                bite = _FIRST_BITE
-                given: Bytes = begun
+                self._decoder, given, at = begun
+                decoder, bite = self._decoder, _FIRST_BITE
             else:
                 given = view[at : at + bite]
                 at += len(given)
                 bite *= 2
-            decoder = self._decoder
-            if decoder is None:  # not reached: _between made it
-                return
             idle = False
             while True:
                 try:
@@ -155,8 +153,8 @@ class Inflater:
                     break
                 idle, given = not piece, b""
 
-    def _between(self, chunk: bytes, at: int, base: int) -> tuple[bytes, int] | None:
-        """Begin a member at ``at``: return its magic and where the rest begins, or None where the chunk holds too little."""
+    def _begin(self, chunk: bytes, at: int, base: int) -> tuple[Decoder, bytes, int] | None:
+        """Begin a member at ``at``: return its decoder, its magic and where the rest begins; None if the chunk holds too little."""
         if self.kind == "gzip" and self.starts and not self._head and (self._padding or chunk[at] == 0):
             # Zeros fill the last record of a tape or a disk: gzip(1) takes them at the end, and nothing after them.
             self._padding = True
@@ -174,8 +172,7 @@ class Inflater:
             raise IntegrityError(self.what, f"something that is no {self.kind} follows its {self.kind} data")
         if len(self.starts) < STARTS_LIMIT:
             self.starts.append((base + at - wanted, self.unpacked_size))
-        self._decoder = self._make()
-        return head, at
+        return self._make(), head, at
 
     def _count(self, piece: bytes) -> None:
         self.unpacked_size += len(piece)
