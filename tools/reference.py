@@ -53,7 +53,8 @@ def main(arguments: list[str]) -> int:
 def cli_page() -> str:
     """Return the page of all commands."""
     import click
-    from orlop.cli.main import root
+
+    from orlop.cli.root import root
 
     parts = [NOTE, "# Commands", "What `--help` says, of every command."]
     with click.Context(root, info_name="orlop") as context:
