@@ -1,4 +1,7 @@
-"""One repository of a registry, as a Target: picks /blobs/ or /manifests/ by the descriptor's media type."""
+"""One repository of a registry, as a Target: picks /blobs/ or /manifests/ by the descriptor's media type.
+
+Most runs of the command line read manifests alone, so the HTTP of the other nouns is imported when it is used.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from orlop.model.descriptor import Descriptor
 from orlop.model.digest import Digest
 from orlop.model.manifest import MANIFEST_LIMIT
 from orlop.model.mediatype import is_manifest
-from orlop.registry import blobs, manifests, referrers, tags, writes
+from orlop.registry import manifests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -51,21 +54,27 @@ class RemoteRepository(Target):
             raw = (await self.manifest(what.digest)).raw
             yield _once(raw[start:stop])
             return
+        from orlop.registry.blobs import open_blob
+
         digest, size = (what, None) if isinstance(what, Digest) else (what.digest, what.size)
-        async with blobs.open_blob(self.session, self.repository, digest, size, start, stop) as stream:
+        async with open_blob(self.session, self.repository, digest, size, start, stop) as stream:
             yield stream
 
     async def has(self, what: Descriptor) -> bool:
         """See Source."""
+        from orlop.registry import writes
+
         return await writes.present(self.session, self.repository, what)
 
     async def tags(self, *, after: str = "", limit: int | None = None) -> AsyncIterator[Tag]:
         """See Source."""
+        from orlop.registry.tags import tag_pages
+
         left = limit
         size = None if limit is None else max(1, min(limit, 1000))
         if limit == 0:
             return
-        async for page in tags.tag_pages(self.session, self.repository, after, size):
+        async for page in tag_pages(self.session, self.repository, after, size):
             for tag in page:
                 yield tag
                 if left is not None:
@@ -75,27 +84,34 @@ class RemoteRepository(Target):
 
     async def referrers(self, subject: Digest, *, artifact_type: str | None = None) -> AsyncIterator[Descriptor]:
         """See Source."""
-        async for found in referrers.list_referrers(
-            self.session, self.repository, subject, artifact_type, self.manifest_limit
-        ):
+        from orlop.registry.referrers import list_referrers
+
+        limit = self.manifest_limit
+        async for found in list_referrers(self.session, self.repository, subject, artifact_type, limit):
             yield found
 
     async def push(
         self, what: Descriptor, content: Content, *, tags: Sequence[Tag] = (), mount_from: Sequence[RepositoryName] = ()
     ) -> Pushed:
         """See Target."""
+        from orlop.registry import writes
+
         if is_manifest(what.media_type):
             return await writes.push_manifest(self.session, self.repository, what, content, tags)
         return await writes.push_blob(self.session, self.repository, what, content, mount_from)
 
     async def point(self, tags: Sequence[Tag], at: Descriptor) -> None:
         """See Target."""
+        from orlop.registry import writes
+
         manifest = await self.manifest(at.digest)
         for tag in tags:
             await writes.put_manifest(self.session, self.repository, tag, manifest.media_type, manifest.raw)
 
     async def remove(self, name: Tag | Digest) -> None:
         """See Target."""
+        from orlop.registry import writes
+
         await writes.delete_manifest(self.session, self.repository, name)
 
 

@@ -58,12 +58,17 @@ class BlockingTransport(Transport):
         """See Transport."""
         _same_process(self._process)
         local = is_loopback_url(request.url)
-        key = (options, local)
+        plain = local and request.url.startswith("http://")
+        key = (options, local, plain)
         client = self._clients.get(key)
         if client is None:
-            client = self._clients[key] = _configured(SyncClientBuilder(), options, self._user_agent, local=local).build()
+            client = self._clients[key] = _configured(
+                SyncClientBuilder(), options, self._user_agent, local=local, plain=plain
+            ).build()
         try:
-            exchange = _prepared(client.request(request.method, request.url), request, options, whole=whole).build_streamed()
+            exchange = _prepared(
+                client.request(request.method, request.url), request, options, whole=whole
+            ).build_streamed()
             answer = exchange.__enter__()
         except (PyreqwestError, ValueError) as error:
             _translated(error, request.url)
@@ -89,12 +94,17 @@ class AsyncTransport(Transport):
         """See Transport."""
         _same_process(self._process)
         local = is_loopback_url(request.url)
-        key = (options, local)
+        plain = local and request.url.startswith("http://")
+        key = (options, local, plain)
         client = self._clients.get(key)
         if client is None:
-            client = self._clients[key] = _configured(ClientBuilder(), options, self._user_agent, local=local).build()
+            client = self._clients[key] = _configured(
+                ClientBuilder(), options, self._user_agent, local=local, plain=plain
+            ).build()
         try:
-            exchange = _prepared(client.request(request.method, request.url), request, options, whole=whole).build_streamed()
+            exchange = _prepared(
+                client.request(request.method, request.url), request, options, whole=whole
+            ).build_streamed()
             answer = await exchange.__aenter__()
         except (PyreqwestError, ValueError) as error:
             _translated(error, request.url)
@@ -199,7 +209,7 @@ class _AsyncAnswer(_Answer):
 C = TypeVar("C", bound="BaseClientBuilder")
 
 
-def _configured(builder: C, options: HostOptions, user_agent: str, *, local: bool) -> C:
+def _configured(builder: C, options: HostOptions, user_agent: str, *, local: bool, plain: bool) -> C:
     builder = (
         builder.user_agent(user_agent)
         .follow_redirects(enable=False)
@@ -217,7 +227,9 @@ def _configured(builder: C, options: HostOptions, user_agent: str, *, local: boo
         builder = builder.no_proxy()  # a proxy of the environment is for what is outside
     elif options.proxy:
         builder = builder.proxy(ProxyBuilder.all(options.proxy))
-    if options.insecure:
+    if (
+        options.insecure or plain
+    ):  # no TLS and no proxy: nothing to verify, and the system's authorities take 5 ms to read
         builder = builder.danger_accept_invalid_certs(enable=True)
     try:
         if options.ca_file:
