@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from orlop._version import __version__
 
+TYPE_CHECKING = False  # as typing's own, whose import would be most of what this file costs
 if TYPE_CHECKING:
     from orlop.auth.credential import Credential, CredentialSource
     from orlop.client import AsyncClient, Item, Resolution

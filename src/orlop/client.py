@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from orlop.errors import InputError, OrlopError
-from orlop.image.resolve import resolve_platform
-from orlop.image.view import Image, image_of, open_image, read_config
 from orlop.model.digest import Digest
 from orlop.model.manifest import MANIFEST_LIMIT, ImageManifest, Index
 from orlop.model.platform import Platform, PlatformSelector
 from orlop.model.reference import Reference, RegistryHost, Repository
-from orlop.registry.registry import Ping, RemoteRegistry
 from orlop.registry.repository import RemoteRepository
 from orlop.registry.session import Session
 
@@ -26,11 +23,13 @@ if TYPE_CHECKING:
     from orlop.auth.credential import CredentialSource
     from orlop.content.base import ByteStream, Resolved, Source
     from orlop.content.cache import Cache
+    from orlop.image.view import Image
     from orlop.model.descriptor import Descriptor
     from orlop.model.imageconfig import ImageConfig
     from orlop.model.manifest import Manifest
     from orlop.model.reference import RepositoryName, Tag
     from orlop.protocol.message import Response
+    from orlop.registry.registry import Ping, RemoteRegistry
     from orlop.runtime import Runtime
     from orlop.transport.base import Transport
     from orlop.transport.options import HostOptions
@@ -126,13 +125,17 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """End all connections."""
+        """End all connections, and write what the cache still holds in memory."""
         await self._session.close()
+        if self._cache is not None:
+            await self._runtime.run(self._cache.flush)
 
     # --- places --------------------------------------------------------------------------------
 
     def registry(self, host: str) -> RemoteRegistry:
         """Return the registry as a Namespace; nothing is asked yet."""
+        from orlop.registry.registry import RemoteRegistry
+
         return RemoteRegistry(self._session, RegistryHost(host), self._manifest_limit)
 
     def repository(self, repository: str | Repository) -> Source:
@@ -182,6 +185,8 @@ class AsyncClient:
         source = self.repository(reference.repository)
         manifest = await source.manifest(reference.target)
         if platform is not None and isinstance(manifest, Index):
+            from orlop.image.resolve import resolve_platform
+
             chosen = resolve_platform(manifest, _selector(platform), str(ref))
             return await source.manifest(chosen.digest)
         return manifest
@@ -191,6 +196,7 @@ class AsyncClient:
 
         Raises ManifestNotFoundError, PlatformChoiceError.
         """
+        from orlop.image.resolve import resolve_platform
         from orlop.model.mediatype import is_index
 
         reference = _reference(ref)
@@ -206,9 +212,7 @@ class AsyncClient:
         chosen = resolve_platform(index, _selector(platform), str(ref))
         return Resolution(reference.with_digest(chosen.digest), chosen, "platform", chosen.platform, found.seen)
 
-    async def referrers(
-        self, ref: str | Reference, *, artifact_type: str | None = None
-    ) -> AsyncIterator[Descriptor]:
+    async def referrers(self, ref: str | Reference, *, artifact_type: str | None = None) -> AsyncIterator[Descriptor]:
         """Yield the manifests that refer to this one: signatures, SBOMs, attestations. A tag is resolved first."""
         reference = _reference(ref)
         source = self.repository(reference.repository)
@@ -224,6 +228,8 @@ class AsyncClient:
 
         Raises PlatformChoiceError when more than one platform is left, or none; UnsupportedError for an artifact.
         """
+        from orlop.image.view import open_image
+
         reference = _reference(ref)
         source = self.repository(reference.repository)
         return await open_image(source, reference.target, _selector(platform), str(ref))
@@ -231,6 +237,7 @@ class AsyncClient:
     async def images(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> list[Image]:
         """Return the images of every platform that the selector leaves, in the index's order, fetched side by side."""
         from orlop.image.resolve import platforms_of
+        from orlop.image.view import image_of
 
         reference = _reference(ref)
         source = self.repository(reference.repository)
@@ -249,6 +256,8 @@ class AsyncClient:
 
     async def config(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> ImageConfig:
         """Return the image config of one platform. Raises as ``image`` does."""
+        from orlop.image.view import image_of, read_config
+
         reference = _reference(ref)
         manifest = await self.manifest(ref, platform=platform or PlatformSelector())
         if not isinstance(manifest, ImageManifest):
@@ -258,9 +267,7 @@ class AsyncClient:
     # --- blobs ---------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def blob(
-        self, ref: str | Reference, *, start: int = 0, stop: int | None = None
-    ) -> AsyncIterator[ByteStream]:
+    async def blob(self, ref: str | Reference, *, start: int = 0, stop: int | None = None) -> AsyncIterator[ByteStream]:
         """Open a blob, ``repository@digest``, as a stream of chunks from byte ``start`` up to and without ``stop``.
 
         A whole blob is verified as it is read; a part cannot be. Raises BlobNotFoundError, IntegrityError's kinds.
@@ -413,4 +420,3 @@ def _blob(ref: str | Reference) -> tuple[Repository, Digest]:
         error.noun = "the name of a blob"
         raise error
     return reference.repository, reference.digest
-

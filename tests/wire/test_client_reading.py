@@ -232,12 +232,15 @@ def test_what_never_changes_is_fetched_once(make_client: Callable[..., Client], 
 
 
 def test_a_damaged_cache_file_is_fetched_again(make_client: Callable[..., Client], filled: Any, tmp_path: Path) -> None:
-    client = make_client(cache=Cache(str(tmp_path)))
+    cache = Cache(str(tmp_path))
+    client = make_client(cache=cache)
     ref = f"{filled.app}@{filled.list.digest}"
     client.manifest(ref)
+    cache.flush()
     (stored,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     stored.write_bytes(b"{}")
     assert client.manifest(ref).raw == filled.list.raw
+    cache.flush()
     assert stored.read_bytes() == filled.list.raw
 
 

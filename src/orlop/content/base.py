@@ -91,7 +91,6 @@ class Source(ABC):
         for entry in self._no_referrers():
             yield entry
 
-
     def _no_referrers(self) -> tuple[Descriptor, ...]:
         raise UnsupportedError("listing referrers", self.name)
 

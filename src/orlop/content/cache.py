@@ -1,7 +1,8 @@
-"""A cache of what never changes: manifests and configs by digest, in plain files.
+"""A cache of what never changes: manifests and configs by digest.
 
-``<root>/<algorithm>/ab/cd...``: written beside and renamed, so that several processes may share it; every read is
-hashed, so that a damaged file is as good as none. Layers are not kept: they are written once, where they are asked for.
+``<root>/<algorithm>/ab/cd...``, written beside and renamed, so that several processes may share it; what comes in
+hundreds goes into packs instead (``orlop.content.packs``). Every read is hashed, so that a damaged file is as good as
+none. Layers are not kept: they are written once, where they are asked for.
 """
 
 from __future__ import annotations
@@ -22,79 +23,100 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from orlop.content.base import ByteStream, Resolved
+    from orlop.content.packs import Packs
     from orlop.model.manifest import Manifest
     from orlop.model.reference import Tag
 
 CACHE_LIMIT = 512 * 1024 * 1024
-"""Bytes that a cache may hold before the least recently used half of the surplus goes."""
+"""Bytes that a cache may hold before what was not used for longest goes."""
 ENTRY_LIMIT = 4 * 1024 * 1024
 """Largest entry in bytes."""
-_PUTS_BETWEEN_LOOKS = 256
+_PENDING_LIMIT = 8 * 1024 * 1024
+# Up to so many new entries are files of their own; more are worth a pack.
+_FEW = 16
 
 
 class Cache:
-    """Content by digest in a folder, bounded in size. Safe with several processes and threads."""
+    """Content by digest in a folder, bounded in size. Safe with several processes and threads.
+
+    What is put waits in memory, 8 MiB at most, until ``flush`` or the client's ``close``.
+    """
 
     def __init__(self, root: str, limit: int = CACHE_LIMIT) -> None:
         self.root = root
         self.limit = limit
-        self._puts = 0
+        self._pending: dict[Digest, bytes] = {}
+        self._waiting = 0
+        self._found_packs: Packs | None = None
+
+    @property
+    def _packs(self) -> Packs:
+        if self._found_packs is None:
+            from orlop.content.packs import Packs
+
+            self._found_packs = Packs(f"{self.root}/packs")
+        return self._found_packs
 
     def _path(self, digest: Digest) -> str:
         return f"{self.root}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex[2:]}"
 
     def get(self, digest: Digest) -> bytes | None:
-        """Return the content, or None when it is not here. A file that hashes to something else is removed."""
+        """Return the content, or None when it is not here. A file that holds something else is removed."""
+        data = self._pending.get(digest)
+        if data is not None:
+            return data
         path = self._path(digest)
-        try:
-            with open(path, "rb") as file:
-                data = file.read(ENTRY_LIMIT + 1)
-        except OSError:
-            return None
-        if Digest.of(data, digest.algorithm) != digest:
+        data = _read(path)
+        if data is None and digest.algorithm == "sha256":
+            found = self._packs.get(bytes.fromhex(digest.hex))
+            if found is not None:
+                data, path = found
+        if data is not None and Digest.of(data, digest.algorithm) != digest:
             with suppress(OSError):
                 os.unlink(path)
+            if self._found_packs is not None:
+                self._found_packs.forget()
             return None
         return data
 
     def put(self, digest: Digest, data: bytes) -> None:
-        """Keep verified content. A cache that cannot be written is no error: the answer is there without it."""
-        if len(data) > ENTRY_LIMIT:
+        """Keep verified content."""
+        if len(data) <= ENTRY_LIMIT:
+            self._pending[digest] = data
+            self._waiting += len(data)
+            if self._waiting > _PENDING_LIMIT:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. A cache that cannot be written is no error: the answer is there without it."""
+        pending, self._pending, self._waiting = self._pending, {}, 0
+        if not pending:
             return
-        path = self._path(digest)
-        part = f"{path}.{os.getpid()}.{id(data):x}.part"
-        try:
-            try:
-                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                os.replace(part, path)
-            except OSError:
-                os.unlink(part)
-                raise
-        except OSError:
-            return
-        self._puts += 1
-        if self._puts % _PUTS_BETWEEN_LOOKS == 1:
-            self.shrink()
+        packed = len(pending) > _FEW
+        with suppress(OSError):
+            if packed:
+                self._packs.write((bytes.fromhex(d.hex), b) for d, b in pending.items() if d.algorithm == "sha256")
+            for digest, data in pending.items():
+                if not packed or digest.algorithm != "sha256":
+                    _write(self._path(digest), data)
+            if packed or digest.hex[0] == "0":  # a look at every file, for one flush in sixteen
+                self.shrink()
 
     def usage(self) -> tuple[int, int]:
-        """Return how many entries there are, and their bytes."""
-        sizes = [size for _, size, _ in self._entries()]
-        return len(sizes), sum(sizes)
+        """Return how many entries there are on disk, and the bytes of their files."""
+        files = self._files()
+        packs = sum(path.endswith(".pack") for _, _, path in files)
+        count = len(files) - packs + (self._packs.count() if packs else 0)
+        return count, sum(size for _, size, _ in files)
 
     def shrink(self) -> int:
-        """Remove what was not read or written for longest until the limit holds with room; return the bytes removed."""
-        entries = self._entries()
-        surplus = sum(size for _, size, _ in entries) - self.limit
+        """Remove the files not used for longest until the limit holds with room; return the bytes removed."""
+        files = self._files()
+        surplus = sum(size for _, size, _ in files) - self.limit
         if surplus <= 0:
             return 0
         removed = 0
-        for _, size, path in sorted(entries):
+        for _, size, path in sorted(files):
             if removed >= surplus + self.limit // 10:
                 break
             with suppress(OSError):
@@ -104,22 +126,23 @@ class Cache:
 
     def clear(self) -> int:
         """Remove every entry and every leftover; return the bytes removed. Raises StorageError."""
+        self._pending, self._waiting = {}, 0
         removed = 0
         try:
-            for _, size, path in self._entries(leftovers=True):
+            for _, size, path in self._files(leftovers=True):
                 with suppress(FileNotFoundError):
                     os.unlink(path)
                     removed += size
         except OSError as error:
             raise StorageError(self.root, f"cannot be cleared: {error.strerror}") from error
+        if self._found_packs is not None:
+            self._found_packs.forget()
         return removed
 
-    def _entries(self, *, leftovers: bool = False) -> list[tuple[float, int, str]]:
-        """Return (time of last use, size, path) of each entry."""
+    def _files(self, *, leftovers: bool = False) -> list[tuple[float, int, str]]:
+        """Return (time of last use, size, path) of each file of ours; a wrongly named folder loses no other file."""
         found: list[tuple[float, int, str]] = []
-        for folder, _, names in os.walk(self.root):
-            if os.path.basename(os.path.dirname(folder)) not in {"sha256", "sha512"}:
-                continue  # nothing of ours: a cache folder that was named wrongly loses no file
+        for folder, names in self._folders():
             for name in names:
                 if name.endswith(".part") and not leftovers:
                     continue
@@ -127,6 +150,44 @@ class Cache:
                     status = os.stat(os.path.join(folder, name))
                     found.append((max(status.st_atime, status.st_mtime), status.st_size, os.path.join(folder, name)))
         return found
+
+    def _folders(self) -> list[tuple[str, list[str]]]:
+        folders = []
+        for algorithm in ("sha256", "sha512"):
+            for folder, _, names in os.walk(f"{self.root}/{algorithm}"):
+                if len(os.path.basename(folder)) == 2:
+                    folders.append((folder, names))
+        packs = f"{self.root}/packs"
+        with suppress(OSError):
+            folders.append((packs, [name for name in os.listdir(packs) if name.endswith((".pack", ".part"))]))
+        return folders
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return os.read(descriptor, min(os.fstat(descriptor).st_size, ENTRY_LIMIT))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: str, data: bytes) -> None:
+    """Write a file beside its place and rename it. Raises OSError, leaving nothing behind."""
+    part = f"{path}.{os.getpid():x}-{os.urandom(4).hex()}.part"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        with open(part, "xb") as file:
+            file.write(data)
+        os.replace(part, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(part)
+        raise
 
 
 class CachedSource(Source):
