@@ -6,15 +6,15 @@ The pages are made from what runs: the commands with their options and help, the
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 import os
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import click
 
@@ -52,16 +52,23 @@ def main(arguments: list[str]) -> int:
 
 def cli_page() -> str:
     """Return the page of all commands."""
-    import click
-
     from orlop.cli.root import root
 
     parts = [NOTE, "# Commands", "What `--help` says, of every command."]
-    with click.Context(root, info_name="orlop") as context:
-        parts += [fenced(root.get_help(context))]
-        for path, command, inner in walk(root, context):
-            parts += [f"## orlop {path}", fenced(command.get_help(inner))]
+    context = context_of(root, "orlop")
+    parts += [fenced(root.get_help(context))]
+    for path, command, inner in walk(root, context):
+        parts += [f"## orlop {path}", fenced(command.get_help(inner))]
     return "\n\n".join(parts) + "\n"
+
+
+def context_of(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    """Return a context in which a command tells its help, as wide on every machine."""
+    import click
+
+    return click.Context(
+        command, info_name=name, parent=parent, terminal_width=100, help_option_names=["-h", "--help"], color=False
+    )
 
 
 def walk(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
@@ -72,7 +79,7 @@ def walk(group: click.Group, context: click.Context) -> Iterator[tuple[str, clic
         command = group.get_command(context, name)
         if command is None or command.hidden:
             continue
-        inner = click.Context(command, info_name=name, parent=context)
+        inner = context_of(command, name, context)
         path = inner.command_path.partition(" ")[2]
         yield path, command, inner
         if isinstance(command, click.Group):
@@ -89,12 +96,10 @@ def fenced(text: str) -> str:
 
 def python_page() -> str:
     """Return the page of the public names."""
-    import importlib
-
     parts = [
         NOTE,
         "# Python names",
-        "What is public, with its signature. `Client` has the methods of `AsyncClient`, blocking.",
+        "What is public, with its signature. `Client` has the methods of `AsyncClient`: its coroutines are plain methods, its iterators plain iterators.",
     ]
     for module_name in PUBLIC_MODULES:
         module = importlib.import_module(module_name)
@@ -104,40 +109,45 @@ def python_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def described(name: str, value: object) -> Iterator[str]:
+def described(name: str, value: Any) -> Iterator[str]:
     """Yield the paragraphs on one public name."""
-    if inspect.isclass(value):
-        yield f"### {name}"
-        yield text_of(value)
-        if issubclass(value, BaseException):
-            return
-        for member_name, member in sorted(vars(value).items()):
-            if member_name.startswith("_"):
-                continue
-            if isinstance(member, (staticmethod, classmethod)):
-                member = member.__func__
-            if inspect.isfunction(member):
-                yield f"`{signature(member_name, member)}`  \n{text_of(member)}"
-            elif isinstance(member, property):
-                yield f"`{member_name}`  \n{text_of(member)}"
-    elif callable(value):
-        yield f"### {name}"
+    yield f"### {name}"
+    if not callable(value):
+        yield f"`{value!r}`"
+        return
+    if not inspect.isclass(value):
         yield f"`{signature(name, value)}`"
         yield text_of(value)
-    else:
-        yield f"### {name}"
-        yield f"`{value!r}`"
+        return
+    yield text_of(value)
+    twin = vars(importlib.import_module("orlop.client").AsyncClient) if name == "Client" else {}
+    for member_name, member in sorted(vars(value).items()):
+        if member_name.startswith("_") or member_name in twin:
+            continue
+        function = getattr(member, "__func__", member)
+        if inspect.isfunction(function):
+            yield f"`{signature(member_name, function)}`  \n{text_of(function)}"
+        elif isinstance(member, property):
+            yield f"`{member_name}`  \n{text_of(member)}"
 
 
-def signature(name: str, value: object) -> str:
-    """Return how the function is called, without what a reader skips."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = inspect.signature(value)  # type: ignore[arg-type]
-    text = re.sub(r"\(self(, )?", "(", str(found), count=1)
-    return name + text.replace("'", "").replace("(*, ", "(*, ", 1)
+def signature(name: str, value: Callable[..., object]) -> str:
+    """Return how the function is called, without self, with annotations as they are written."""
+    found = inspect.signature(value)
+    own = [one for one in found.parameters.values() if one.name not in {"self", "cls"}]
+    texts: list[str] = []
+    for one in own:
+        if one.kind is one.KEYWORD_ONLY and "*" not in texts and not any(text.startswith("*") for text in texts):
+            texts.append("*")
+        stars = "*" if one.kind is one.VAR_POSITIONAL else "**" if one.kind is one.VAR_KEYWORD else ""
+        text = f"{stars}{one.name}"
+        if one.annotation is not one.empty:
+            text += f": {one.annotation}"
+        if one.default is not one.empty:
+            text += f" = {one.default!r}"
+        texts.append(text)
+    returned = "" if found.return_annotation is found.empty else f" -> {found.return_annotation}"
+    return f"{name}({', '.join(texts)}){returned}"
 
 
 def text_of(value: object) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import orlop.errors
+from orlop.cli.settings import HOST_KNOWN, KNOWN
+from orlop.cli.status import status_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "AGENTS.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
@@ -56,6 +58,19 @@ def test_the_errors_page_lists_every_error_class_with_its_exit_status() -> None:
         if issubclass(value, orlop.errors.OrlopError) and not name.startswith("_")
     }
     assert set(page) == classes
+
+
+def test_the_errors_page_says_what_the_command_line_does() -> None:
+    for name, status in ERROR_ROW.findall((ROOT / "docs/guide/errors.md").read_text("utf-8")):
+        kind = getattr(orlop.errors, name)
+        if kind is not orlop.errors.CopyError:
+            assert status_of(kind.__new__(kind)) == int(status), name
+
+
+def test_the_settings_page_names_every_setting() -> None:
+    page = (ROOT / "docs/guide/settings.md").read_text("utf-8")
+    missing = [name for name in (*KNOWN, *HOST_KNOWN) if f"`{name}`" not in page]
+    assert missing == []
 
 
 def test_the_style_page_fits_on_a_screen_or_two() -> None:
