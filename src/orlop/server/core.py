@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from orlop.errors import OrlopError, UnsupportedError
+from orlop.errors import OrlopError, RegistryError, UnsupportedError
 from orlop.protocol.errorbody import to_wire
 from orlop.protocol.routes import ALLOWED, parse
 
 from .access import Asked
 from .exchange import Reply
 from .handlers import HANDLERS
+from .store.uploads import UploadNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,6 +95,8 @@ class App:
 
     @staticmethod
     def _refusal(error: OrlopError) -> Reply:
+        if isinstance(error, UploadNotFoundError):
+            error = RegistryError("", error.what, 404, ("BLOB_UPLOAD_UNKNOWN",), f"no such upload: {error.reason}")
         reply = Reply.of(to_wire(error))
         reply.headers.append(API_VERSION)
         return reply

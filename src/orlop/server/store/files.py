@@ -6,6 +6,7 @@ cut, and a crash at any moment leaves either the whole blob or a stage that no d
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -105,6 +106,8 @@ class FileBlobs(BlobBackend):
         """See BlobBackend."""
         stage, path = self._stage(session), self._path(digest)
         with _open_stage(stage) as file:
+            if file.seek(0, os.SEEK_END) < length:  # to lengthen it would make up bytes
+                raise OSError(errno.EIO, "the upload lost bytes")
             file.truncate(length)
             os.fsync(file.fileno())
         folder = os.path.dirname(path)

@@ -118,12 +118,12 @@ class Uploads:
                 raise RegistryError("PATCH", f"upload {session}", 409, ("BLOB_UPLOAD_INVALID",), reason)
             self._busy.add(session)
             known_size, hasher = self._hashes.pop(session, (-1, None))
+        if size > self.blobs.staged(session):  # the power went before the bytes reached the disk
+            with self._lock:
+                self._busy.discard(session)
+            raise UploadNotFoundError(session, repository, "its bytes were lost")
         if known_size != size:
             hasher = None
-            if size > self.blobs.staged(session):  # the power went before the bytes reached the disk
-                with self._lock:
-                    self._busy.discard(session)
-                raise UploadNotFoundError(session, repository, "its bytes were lost")
         if size == 0:
             hasher = hashlib.new(algorithm)
         return Upload(self, session, repository, size, hasher, known=True)
