@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orlop.cli.context import App
     from orlop.cli.tour.harbour import Harbour
     from orlop.cli.tour.sandbox import Answer, Sandbox
-    from orlop.cli.tour.step import Step
+    from orlop.cli.tour.step import Check, Step
 
 NEXT = (
     ("Microsoft (MCR), no sign-in", "tag list mcr.microsoft.com/dotnet/runtime | wc -l"),
@@ -77,11 +77,11 @@ class _Tour:
         self._page.step(self._number, self.of, step)
         try:
             answer = self._ask(step)
-            found = step.check(answer)
+            found = _checked(step.check, answer)
             if self._check_curl:
                 self._ask_curl(step, answer)
                 found += f"; {step.tool} says the same"
-        except (WrongAnswerError, InvalidDocumentError, TookTooLongError) as error:
+        except (WrongAnswerError, TookTooLongError) as error:
             app.streams.flush()
             tell(
                 app.streams,
@@ -113,13 +113,23 @@ class _Tour:
         if answer.status:
             raise WrongAnswerError(f"{step.tool} ended with status {answer.status}: {answer.notes.strip()}")
         try:
-            step.curl_check(answer)
-        except (WrongAnswerError, InvalidDocumentError) as error:
+            _checked(step.curl_check, answer)
+        except WrongAnswerError as error:
             raise WrongAnswerError(f"{step.tool} says something else: {error}") from error
 
     def _no_secret_in(self, answer: Answer) -> None:
         if any(secret.encode() in answer.out + answer.err for secret in self._there.secrets):
             raise WrongAnswerError("a secret is in the output")
+
+
+def _checked(check: Check, answer: Answer) -> str:
+    """Return what the check says. Raises WrongAnswerError also for an answer of another shape than the check expects."""
+    try:
+        return check(answer)
+    except InvalidDocumentError as error:
+        raise WrongAnswerError(str(error)) from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise WrongAnswerError(f"the answer lacks what was expected in it ({error})") from error
 
 
 def _welcome(page: Page, there: Harbour) -> None:
@@ -128,14 +138,14 @@ def _welcome(page: Page, there: Harbour) -> None:
         "from real files. Your settings, sign-ins and cache are neither read nor written."
     )
     page.gap()
-    hosts = (
-        ("Microsoft's, MCR", there.mcr),
-        ("Docker Hub", there.hub),
-        ("Azure's, ACR", there.acr),
-        ("GitHub's, GHCR", there.ghcr),
+    page.pairs(
+        [
+            (there.mcr.host, "like Microsoft's (MCR): open to all, blobs behind a redirect"),
+            (there.hub.host, "like Docker Hub: a token even for what is public"),
+            (there.acr.host, "like Azure's (ACR): user and password, for a token"),
+            (there.ghcr.host, "like GitHub's (GHCR): a personal access token"),
+        ]
     )
-    for kind, profile in hosts:
-        page.prose(f"{profile.host}  like {kind}", "  ")
 
 
 def _farewell(page: Page, done: str, environ: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _WIDEST = 100
 _OUTPUT_WIDTH = 176
 _INDENT = "    "
-_BOLD, _FAINT, _GREEN, _CYAN, _YELLOW = "1", "2", "32", "36", "33"
+_BOLD, _FAINT, _GREEN, _CYAN = "1", "2", "32", "36"
 
 
 class Page:
@@ -33,8 +33,9 @@ class Page:
         self._output_width = max(60, columns - len(_INDENT)) if streams.terminal else _OUTPUT_WIDTH
 
     def title(self, text: str) -> None:
-        """Write the first line."""
-        self._write(self._ink(_BOLD, text))
+        """Write the first line, at once."""
+        self._write(f"{self._ink(_BOLD, text)}\n")
+        self._streams.flush()
 
     def part(self, text: str) -> None:
         """Write the heading of a part."""
@@ -56,6 +57,13 @@ class Page:
         """Write what can be typed; a line that starts with a blank goes on with the one before."""
         for line in lines:
             self._write(f"{indent}{self._ink(_FAINT, _prompt(line))} {self._ink(_CYAN, line)}")
+
+    def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Write a list of two columns."""
+        rows = list(pairs)
+        wide = max(len(left) for left, _ in rows)
+        for left, right in rows:
+            self._write(f"  {left:<{wide}}  {right}")
 
     def gap(self) -> None:
         """Write an empty line."""
