@@ -326,13 +326,21 @@ def _translated(error: Exception, url: str) -> NoReturn:
         raised.hint = _tls_hint(reason)
     elif connecting:
         raised = ConnectError(where, reason)
-        if "proxy" in reason.lower() or "tunnel" in reason.lower():
-            raised.hint = "a proxy of the environment (HTTPS_PROXY) was used; NO_PROXY leaves a host out"
+        raised.hint = _connect_hint(causes)
     elif any("invalid HTTP" in cause or "too large" in cause for cause in causes):
         raised = DisconnectedError(where, f"the answer is not HTTP: {reason}")
     else:
         raised = DisconnectedError(where, reason)
     raise raised from None
+
+
+def _connect_hint(causes: list[str]) -> str:
+    said = " ".join(causes).lower()
+    if "proxy" in said or "tunnel" in said:
+        return "a proxy of the environment (HTTPS_PROXY) was used; NO_PROXY leaves a host out"
+    if "dns" in said or "lookup" in said:
+        return "no such host is known here: check its spelling and the network"
+    return "nothing listens there: check the host and the port"
 
 
 def _tls_hint(reason: str) -> str:
