@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tarfile
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,8 +26,9 @@ from orlop.image.view import Image
 from orlop.model.digest import Digest
 from orlop.model.imageconfig import parse_config
 from orlop.model.manifest import ImageManifest, parse_manifest
+from orlop.model.mediatype import OCI_LAYER
 from orlop.testing.builders import Built, image
-from orlop.testing.layers import File, Folder, LayerBlob, Link, Opaque, Whiteout, layer
+from orlop.testing.layers import File, Folder, LayerBlob, Link, Opaque, Whiteout, archive_layer, layer
 from orlop.threads import step
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
     Files = Mapping[str, Entry]
 
+VECTORS = os.environ.get("ORLOP_VECTORS", "")
 DEBIAN = b'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 OTHER = b"ID=other\n"
 
@@ -355,6 +360,31 @@ def test_a_file_without_an_assignment_is_refused() -> None:
 
 def test_bytes_that_are_not_text_are_replaced() -> None:
     assert parse_os_release(b"A=\xff") == {"A": "\ufffd"}
+
+
+# --- images that tools wrote -------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not VECTORS, reason="ORLOP_VECTORS names no folder of real documents")
+@pytest.mark.parametrize(
+    ("archive", "member", "expected"),
+    [
+        (
+            "trivy-alpine-310.tar.gz",
+            "71dba1fabbde4baabcdebcde4895d3f3887e388b",
+            {"ID": "alpine", "VERSION_ID": "3.10.4"},
+        ),
+        ("snyk-skopeo-nginx.tar", "ce3539cc184915f96add8551b0e7a37d80c560fe", {"ID": "debian", "VERSION_ID": "10"}),
+    ],
+)
+def test_the_os_of_a_real_image_is_told(archive: str, member: str, expected: dict[str, str]) -> None:
+    with tarfile.open(Path(VECTORS, "archives", archive)) as tar:
+        (name,) = [name for name in tar.getnames() if name.startswith(member) and name.endswith("tar")]
+        file = tar.extractfile(name)
+        assert file is not None
+        blob = archive_layer(file.read(), media_type=OCI_LAYER)
+    said = os_of(blob, {"app/main": b""}, extra={"rootfs": {"type": "layers", "diff_ids": []}})
+    assert {key: said[key] for key in expected} == expected
 
 
 # --- Windows -----------------------------------------------------------------------------------
