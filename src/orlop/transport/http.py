@@ -250,6 +250,8 @@ def _pem(*paths: str) -> bytes:
                 parts.append(file.read(1 << 20))
         except OSError as error:
             raise ConfigError(path, f"cannot be read: {error.strerror}") from None
+        if b"-----BEGIN " not in parts[-1]:  # the library takes a file without any for an empty list
+            raise ConfigError(path, "there is no certificate or key in PEM form in it")
     return b"\n".join(parts)
 
 
