@@ -15,15 +15,13 @@ An access function answers None to let the request go on, or the refusal: ``chal
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeAlias
 
 from orlop.protocol.challenge import Scope
 from orlop.protocol.routes import Base, Catalog, Route, UploadStart
 
 from .exchange import Call, Reply
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 _PULL = frozenset({"pull"})
 _PUSH = frozenset({"pull", "push"})
@@ -56,9 +54,8 @@ class Asked(NamedTuple):
         return (here,)
 
 
-if TYPE_CHECKING:
-    Access = Callable[[Asked], Awaitable[Reply | None]]
-    """Answers None to go on, or the refusal."""
+Access: TypeAlias = Callable[[Asked], Awaitable[Reply | None]]
+"""Answers None to go on, or the refusal."""
 
 
 def challenge(value: str, reason: str = "authentication required") -> Reply:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from orlop.errors import DisconnectedError, TimedOutError
+from orlop.errors import DisconnectedError, RegistryError
 
 from .exchange import CUT_BEFORE_ANSWER, Body, Call
 
@@ -68,8 +68,8 @@ class AsgiApp:
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         if reply.status not in {204, 304} and not any(name == b"content-length" for name, _ in headers):
             headers.append((b"content-length", b"%d" % reply.length))
-        if not body.touched and call.header(b"expect") is not None:
-            # The client may now send the body or not, so where the next request starts cannot be known.
+        if reply.status == 408 or (not body.touched and call.header(b"expect") is not None):
+            # The rest of the body may come or not, so where the next request starts cannot be known.
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if call.method == "HEAD" or (reply.stream is None and reply.cut is None):
@@ -110,7 +110,8 @@ class _AsgiBody(Body):
                 async with asyncio.timeout(self._timeout_s):
                     message = await self._receive()
             except TimeoutError:
-                raise TimedOutError("the client", f"its request was silent for {self._timeout_s:g} s") from None
+                reason = f"the body was silent for {self._timeout_s:g} s"
+                raise RegistryError("", "the request", 408, ("UNKNOWN",), reason) from None
             if message["type"] == "http.disconnect":
                 raise DisconnectedError("the client", "its request ended early")
             self.finished = not message.get("more_body", False)

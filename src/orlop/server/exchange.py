@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from orlop.errors import LimitError
 from orlop.protocol.message import Headers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from orlop.protocol.message import Response
 
@@ -28,7 +29,7 @@ class Body(ABC):
 
     @abstractmethod
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the bytes as they come. Raises DisconnectedError when the body is cut, TimedOutError when it stalls."""
+        """Yield the bytes as they come. Raises DisconnectedError when the body is cut, RegistryError (408) when it stalls."""
 
     async def read(self, limit: int, what: str = "the request body") -> bytes:
         """Return the whole body. Raises LimitError when it has more than ``limit`` bytes."""
@@ -111,9 +112,8 @@ class Reply:
         return f"Reply({self.status}, {self.length} bytes)"
 
 
-if TYPE_CHECKING:
-    Go = Callable[[Call], Awaitable[Reply]]
-    """The rest of the way: what a middleware calls to have the request answered."""
+Go: TypeAlias = Callable[[Call], Awaitable[Reply]]
+"""The rest of the way: what a middleware calls to have the request answered."""
 
-    Middleware = Callable[[Call, Go], Awaitable[Reply]]
-    """Stands before the core: answers itself, or awaits ``go(call)`` and returns or changes what came of it."""
+Middleware: TypeAlias = Callable[[Call, Go], Awaitable[Reply]]
+"""Stands before the core: answers itself, or awaits ``go(call)`` and returns or changes what came of it."""

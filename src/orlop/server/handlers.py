@@ -29,7 +29,7 @@ from orlop.protocol.routes import (
 )
 
 from .exchange import Reply
-from .store.store import CHUNK
+from .store.repository import CHUNK
 from .uploading import begin_upload, cancel_upload, finish_upload, grow_upload, upload_status
 
 if TYPE_CHECKING:
