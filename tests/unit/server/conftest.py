@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.server.calling import Caller
@@ -11,7 +11,7 @@ from orlop.server.core import App
 from orlop.server.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -20,6 +20,20 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     store = Store.memory() if request.param == "memory" else Store.at(tmp_path)
     yield store
     store.close()
+
+
+@pytest.fixture
+def memory() -> Iterator[Callable[..., Store]]:
+    """Make stores in memory with the options of ``Store``."""
+    made: list[Store] = []
+
+    def make(**options: Any) -> Store:
+        made.append(Store.memory(**options))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
 
 
 @pytest.fixture

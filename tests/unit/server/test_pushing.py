@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from tests.unit.server.calling import CONFIG, Caller, Said, index, manifest
 
 from orlop.model import mediatype
 from orlop.model.digest import Digest
 from orlop.server.core import App
-from orlop.server.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orlop.server.store.store import Store
 
 BLOB = b"0123456789" * 1000
 DIGEST = str(Digest.of(BLOB))
@@ -280,8 +286,8 @@ def test_a_manifest_over_the_limit_is_too_large(call: Caller, length: int | None
     assert (answer.status, answer.code) == (413, "SIZE_INVALID")
 
 
-def test_the_limit_of_manifests_can_be_set() -> None:
-    call = Caller(App(Store.memory(manifest_limit=300)))
+def test_the_limit_of_manifests_can_be_set(memory: Callable[..., Store]) -> None:
+    call = Caller(App(memory(manifest_limit=300)))
     call.push_image("a/b", "1")
     assert call("PUT", "/v2/a/b/manifests/2", manifest(annotations={"much": "x" * 100})).status == 413
 
@@ -315,8 +321,8 @@ def test_an_index_whose_children_are_missing_is_refused(call: Caller) -> None:
     assert (answer.status, answer.code) == (404, "MANIFEST_BLOB_UNKNOWN")
 
 
-def test_an_index_whose_children_are_missing_can_be_allowed() -> None:
-    call = Caller(App(Store.memory(allow_missing_children=True)))
+def test_an_index_whose_children_are_missing_can_be_allowed(memory: Callable[..., Store]) -> None:
+    call = Caller(App(memory(allow_missing_children=True)))
     assert call("PUT", "/v2/a/b/manifests/many", index(DIGEST)).status == 201
 
 

@@ -12,10 +12,12 @@ from orlop.model.digest import Digest
 from orlop.server.access import Asked, challenge, denied
 from orlop.server.core import App
 from orlop.server.exchange import Call, Reply
-from orlop.server.store.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orlop.server.exchange import Go, Middleware
+    from orlop.server.store.store import Store
 
 DIGEST = str(Digest.of(b"x"))
 
@@ -41,40 +43,42 @@ DIGEST = str(Digest.of(b"x"))
         ),
     ],
 )
-def test_access_is_told_what_a_request_needs(method: str, target: str, scopes: list[str]) -> None:
+def test_access_is_told_what_a_request_needs(
+    method: str, target: str, scopes: list[str], memory: Callable[..., Store]
+) -> None:
     seen: list[Asked] = []
 
     async def look(asked: Asked) -> Reply:
         seen.append(asked)
         return denied()
 
-    Caller(App(Store.memory(), access=look))(method, target)
+    Caller(App(memory(), access=look))(method, target)
     assert [str(scope) for scope in seen[0].scopes] == scopes
 
 
-def test_a_challenge_is_a_401_that_says_how_to_sign_in() -> None:
+def test_a_challenge_is_a_401_that_says_how_to_sign_in(memory: Callable[..., Store]) -> None:
     async def sign_in(_asked: Asked) -> Reply:
         return challenge('Bearer realm="http://t"')
 
-    answer = Caller(App(Store.memory(), access=sign_in))("GET", "/v2/")
+    answer = Caller(App(memory(), access=sign_in))("GET", "/v2/")
     assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
     assert answer.headers["www-authenticate"] == 'Bearer realm="http://t"'
     assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
 
 
-def test_access_may_raise_its_refusal() -> None:
+def test_access_may_raise_its_refusal(memory: Callable[..., Store]) -> None:
     async def refuse(_asked: Asked) -> None:
         raise DeniedError("a/b", "not today")
 
-    answer = Caller(App(Store.memory(), access=refuse))("GET", "/v2/")
+    answer = Caller(App(memory(), access=refuse))("GET", "/v2/")
     assert (answer.status, answer.code) == (403, "DENIED")
 
 
-def test_a_request_that_is_refused_changes_nothing() -> None:
+def test_a_request_that_is_refused_changes_nothing(memory: Callable[..., Store]) -> None:
     async def only_pull(asked: Asked) -> Reply | None:
         return denied() if any(scope.actions - {"pull"} for scope in asked.scopes) else None
 
-    store = Store.memory()
+    store = memory()
     digest = Caller(App(store)).push_image("a/b", "1")
     call = Caller(App(store, access=only_pull))
     assert call("DELETE", "/v2/a/b/manifests/1").status == 403
@@ -82,18 +86,18 @@ def test_a_request_that_is_refused_changes_nothing() -> None:
     assert call("GET", "/v2/a/b/manifests/1").headers["docker-content-digest"] == digest
 
 
-def test_middleware_answers_for_the_registry_also_outside_its_paths() -> None:
+def test_middleware_answers_for_the_registry_also_outside_its_paths(memory: Callable[..., Store]) -> None:
     async def token(call: Call, go: Go) -> Reply:
         if call.target.startswith("/token"):
             return Reply(200, [("content-type", "application/json")], await call.body.read(100))
         return await go(call)
 
-    call = Caller(App(Store.memory(), middleware=[token]))
+    call = Caller(App(memory(), middleware=[token]))
     assert call("POST", "/token?x=1", Said(b'{"token":', b'"t"}')).json == {"token": "t"}
     assert call("GET", "/v2/").status == 200
 
 
-def test_middleware_changes_what_the_registry_says_outermost_first() -> None:
+def test_middleware_changes_what_the_registry_says_outermost_first(memory: Callable[..., Store]) -> None:
     def naming(name: str) -> Middleware:
         async def add(call: Call, go: Go) -> Reply:
             reply = await go(call)
@@ -102,16 +106,16 @@ def test_middleware_changes_what_the_registry_says_outermost_first() -> None:
 
         return add
 
-    answer = Caller(App(Store.memory(), middleware=[naming("outer"), naming("inner")]))("GET", "/v2/")
+    answer = Caller(App(memory(), middleware=[naming("outer"), naming("inner")]))("GET", "/v2/")
     assert [name for name, value in answer.all_headers if value == "seen"] == ["inner", "outer"]
 
 
-def test_a_fault_of_the_server_is_a_500_without_details_and_is_reported() -> None:
+def test_a_fault_of_the_server_is_a_500_without_details_and_is_reported(memory: Callable[..., Store]) -> None:
     async def broken(_call: Call, _go: Go) -> Reply:
         raise KeyError("secret")
 
     errors: list[Exception] = []
-    answer = Caller(App(Store.memory(), middleware=[broken], on_error=errors.append))("GET", "/v2/")
+    answer = Caller(App(memory(), middleware=[broken], on_error=errors.append))("GET", "/v2/")
     assert answer.status == 500
     assert b"secret" not in answer.body
     assert isinstance(errors[0], KeyError)

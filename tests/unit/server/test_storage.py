@@ -158,8 +158,9 @@ class FullBlobs(MemoryBlobs):
 
 
 @pytest.mark.parametrize("size", [10, 5_000_000])
-def test_a_full_disk_is_told_as_such_and_leaves_nothing(size: int) -> None:
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(request: pytest.FixtureRequest, size: int) -> None:
     store = Store(Metadata(), FullBlobs())
+    request.addfinalizer(store.close)
     call = Caller(App(store))
     body = b"x" * size
     answer = call("POST", f"/v2/a/b/blobs/uploads/?digest={Digest.of(body)}", Said(body[:1], body[1:]))
@@ -298,7 +299,8 @@ def test_what_was_acknowledged_survives_a_kill_and_nothing_is_half(tmp_path: Pat
 
 def test_the_running_hash_of_an_upload_saves_reading_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     blobs = MemoryBlobs()
-    uploads = Uploads(Metadata(), blobs)
+    metadata = Metadata()
+    uploads = Uploads(metadata, blobs)
     session = uploads.begin("a/b")
     for part in (BLOB[:4000], BLOB[4000:]):
         upload = uploads.append("a/b", session)
@@ -306,3 +308,4 @@ def test_the_running_hash_of_an_upload_saves_reading_it_again(monkeypatch: pytes
         upload.settle()
     monkeypatch.setattr(blobs, "hashed", lambda *_: pytest.fail("the upload was read again"))
     uploads.append("a/b", session).commit(DIGEST)
+    metadata.close()

@@ -92,6 +92,14 @@ class Store(Namespace):
         what: for the message of the StorageError that a failing disk or a full one gives.
         """
         with storage_errors(what):
-            if self.blobs.durable and asyncio._get_running_loop() is not None:  # noqa: SLF001
+            if self.blobs.durable and _under_asyncio():
                 return await asyncio.to_thread(function, *args)
             return function(*args)
+
+
+def _under_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
