@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, TypeVar
@@ -127,35 +128,44 @@ def references(app: App, refs: Sequence[str]) -> Iterator[str]:
     """Return the references of arguments or file, read as they are needed.
 
     Raises InputError where credentials of the environment would have to serve two registries: before the first request,
-    unless the references come from a pipe.
+    unless the references come from a pipe, which is read once.
     """
     path = app.options.get("from_file")
     if not path:
-        _check_registries(app, refs)
+        for _ in _guarded(app, refs):
+            pass
         return iter(refs)
     if path == "-":
-        return _listed(sys.stdin.buffer)
-    try:
-        file = open(path, "rb")  # noqa: SIM115  # it is read while the answers come
-    except OSError as error:
-        raise LocalError(path, f"cannot be read: {error.strerror}") from error
-    if app.one_registry and file.seekable():
-        _check_registries(app, _listed(file))
-        file.seek(0)
-    return _listed(file)
+        return _guarded(app, _listed(sys.stdin.buffer))
+    if app.one_registry and os.path.isfile(path):
+        for _ in _guarded(app, _opened(path)):
+            pass
+    return _guarded(app, _opened(path))
 
 
-def _check_registries(app: App, refs: Iterable[str]) -> None:
+def _guarded(app: App, texts: Iterable[str]) -> Iterator[str]:
+    """Yield the texts; note, in their order, which registry each names, where there may be only one."""
     if not app.one_registry:
+        yield from texts
         return
     from orlop.model.reference import Reference
 
-    for text in refs:
+    for text in texts:
         try:
             host = Reference.parse(text).repository.host
         except InputError:
-            continue
-        app.name_registry(host)
+            host = None  # it fails for itself, later
+        if host is not None:
+            app.name_registry(host)
+        yield text
+
+
+def _opened(path: str) -> Iterator[str]:
+    try:
+        with open(path, "rb") as file:
+            yield from _listed(file)
+    except OSError as error:
+        raise LocalError(path, f"cannot be read: {error.strerror}") from error
 
 
 def _listed(file: BinaryIO) -> Iterator[str]:

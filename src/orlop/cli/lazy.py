@@ -11,7 +11,36 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-class LazyGroup(click.Group):
+class _Helpful(click.Command):
+    """A command whose --help is our own: click's looks for translations, which takes a millisecond of every start."""
+
+    _ours: click.Option | None = None
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:  # noqa: ARG002  # click's signature
+        """Return the option."""
+        if self._ours is None:
+            self._ours = click.Option(
+                ["-h", "--help", "_help"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                help="Show this message and exit.",
+                callback=_show_help,
+            )
+        return self._ours
+
+
+def _show_help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(ctx.get_help())
+        ctx.exit()
+
+
+class Command(_Helpful, click.Command):
+    """A verb, or a noun that is a command by itself."""
+
+
+class LazyGroup(_Helpful, click.Group):
     """A group that knows its commands by a table: name to (module, attribute, short help)."""
 
     def __init__(self, *, table: dict[str, tuple[str, str, str]], **attributes: object) -> None:
@@ -56,8 +85,10 @@ class LazyGroup(click.Group):
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
 
-class Group(click.Group):
+class Group(_Helpful, click.Group):
     """A noun: its verbs in the order they were written, and the nearest one for a mistyped verb."""
+
+    command_class = Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the verbs in the order they were written."""

@@ -64,6 +64,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         tell(app.streams, f"unexpected: {said}", None if app.debug else "--debug shows where; please report it")
         return UNEXPECTED
+    finally:
+        app.streams.close()
     return status
 
 

@@ -117,7 +117,7 @@ def show(app: App, answer: Answer, *, default: str = "") -> None:
         if isinstance(plain, str):
             streams.text(plain)
         else:
-            streams.write(ended(safe_json(plain) if streams.terminal else plain))
+            streams.write(ended(safe_json(plain)) if streams.terminal else plain)
 
 
 def document(value: object, *, indent: bool) -> bytes:

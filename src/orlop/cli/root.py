@@ -42,7 +42,7 @@ root = LazyGroup(
     name="orlop",
     table=TABLE,
     help="Ask, read and serve container registries.\n\nA noun, then a verb: orlop tag list debian",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"max_content_width": 100},
     params=[
         click.Option(
             ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."

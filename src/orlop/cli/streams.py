@@ -74,6 +74,7 @@ class Streams:
         self._lock = threading.Lock()
         self._failed: OSError | None = None
         self._pulse: threading.Thread | None = None
+        self._ended = threading.Event()
 
     def write(self, data: bytes) -> None:
         """Write to standard output, sooner or later."""
@@ -114,14 +115,18 @@ class Streams:
 
     def pulse(self) -> None:
         """From now on write what waits every tenth of a second, for answers that come one by one."""
-        if self._pulse is None:
+        if self._pulse is None and not self.silent:
             self._pulse = threading.Thread(target=self._beat, name="orlop output", daemon=True)
             self._pulse.start()
 
+    def close(self) -> None:
+        """End the pulse; what waits is not written."""
+        self._ended.set()
+        if self._pulse is not None:
+            self._pulse.join()
+
     def _beat(self) -> None:
-        rest = threading.Event()
-        while self._failed is None:
-            rest.wait(_LONGEST_WAIT_S)
+        while self._failed is None and not self._ended.wait(_LONGEST_WAIT_S):
             try:
                 with self._lock:
                     self._flush()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orlop.cli import options
+from orlop.cli.lazy import Command
 from orlop.cli.sources import registry_named
 from orlop.cli.status import tell
 from orlop.cli.streams import safe, safe_json
@@ -24,7 +25,7 @@ DATA_LIMIT = 64 * 1024 * 1024
 _STATUSES = {401: 4, 403: 4, 404: 3, 405: 8, 501: 8}
 
 
-@click.command("api")
+@click.command("api", cls=Command)
 @click.argument("path", metavar="PATH")
 @click.option("--method", "-X", metavar="METHOD", help="GET, or with --data POST, unless given.")
 @click.option("--include", "-i", is_flag=True, help="Print the status and the headers as well.")

@@ -112,7 +112,7 @@ def _files(app: App) -> list[tuple[str, bool]]:
     return config_files(app.environ, home(app.environ), authfile=app.options.get("authfile") or "")
 
 
-_AUTHFILE = options.kept("--authfile", metavar="FILE", help="Use this file alone.")
+_AUTHFILE = options.shared(options.kept("--authfile", metavar="FILE", help="Use this file alone."))
 
 
 @auth.command("logout")
@@ -132,7 +132,7 @@ def logout(app: App, host: str) -> None:
 @auth.command("status")
 @click.argument("host", metavar="[HOST]", required=False)
 @_AUTHFILE
-@options.output(raw=False)
+@options.output_without_raw
 @options.debug
 @click.pass_obj
 def status(app: App, host: str | None) -> None:

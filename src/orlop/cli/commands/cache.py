@@ -19,7 +19,7 @@ cache = Group("cache", help="What is kept of documents that never change.")
 
 
 @cache.command("info")
-@options.output(raw=False)
+@options.output_without_raw
 @options.debug
 @click.pass_obj
 def info(app: App) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orlop.cli.lazy import Command
+
 if TYPE_CHECKING:
     from orlop.cli.context import App
 
@@ -19,7 +21,7 @@ def complete(root: click.Group, app: App) -> int:
     return shell_complete(root, {"obj": app}, "orlop", VARIABLE, app.environ[VARIABLE])
 
 
-@click.command("completion")
+@click.command("completion", cls=Command)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_obj
 def completion(app: App, shell: str) -> None:

@@ -25,7 +25,7 @@ image = Group("image", help="Images: config, platforms, layers, operating system
 @image.command("inspect")
 @options.refs()
 @options.platform
-@options.output()
+@options.output
 @options.batch
 @options.curl
 @options.connection
@@ -106,7 +106,7 @@ def _all(ref: str, found: list[Image]) -> Answer:
 @image.command("os")
 @options.refs()
 @options.platform
-@options.output(raw=False)
+@options.output_without_raw
 @options.batch
 @options.curl
 @options.connection

@@ -11,12 +11,13 @@ from orlop.cli import options
 from orlop.cli.batch import ask, quote
 from orlop.cli.lazy import Group
 from orlop.cli.render import Answer
-from orlop.cli.sources import named
+from orlop.cli.sources import named, require_platform
+from orlop.model.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orlop import AsyncClient, Manifest, PlatformSelector, Resolution
+    from orlop import AsyncClient, Digest, Manifest, PlatformSelector, Resolution
     from orlop.cli.context import App
     from orlop.cli.render import Paint
 
@@ -27,7 +28,7 @@ manifest = Group("manifest", help="What a tag or a digest names: the document, i
 @manifest.command("get")
 @options.refs()
 @options.platform
-@options.output()
+@options.output
 @options.batch
 @options.curl
 @options.connection
@@ -43,7 +44,10 @@ def get(app: App, refs: tuple[str, ...]) -> None:
 
     async def question(client: AsyncClient, ref: str) -> tuple[Manifest, str]:
         found = await client.manifest(named(app, ref))
-        if selector is None or not isinstance(found, Index):
+        if selector is None:
+            return found, found.kind
+        if not isinstance(found, Index):
+            await check_platform(client, ref, found.digest, selector)
             return found, found.kind
         from orlop.image.resolve import resolve_platform
 
@@ -79,10 +83,23 @@ def _document_line(_: str, found: tuple[Manifest, str]) -> bytes:
     )
 
 
+async def check_platform(client: AsyncClient, ref: str, digest: Digest, selector: PlatformSelector | None) -> None:
+    """Check a manifest that is no index against the platform that was asked for: its config states it.
+
+    Raises PlatformChoiceError. What has no config of an image has no platform, so nothing is checked.
+    """
+    from orlop.image.summary import summarise
+
+    reference = Reference.parse(ref)
+    found = await summarise(client.repository(reference.repository), digest)
+    if selector is not None:
+        require_platform(found.platform, selector, ref)
+
+
 @manifest.command("digest")
 @options.refs()
 @options.platform
-@options.output(raw=False)
+@options.output_without_raw
 @options.batch
 @options.curl
 @options.connection
@@ -98,7 +115,7 @@ def digest(app: App, refs: tuple[str, ...]) -> None:
 @manifest.command("resolve")
 @options.refs()
 @options.platform
-@options.output(raw=False)
+@options.output_without_raw
 @options.batch
 @options.curl
 @options.connection
@@ -122,7 +139,10 @@ def _resolve(
     app: App, refs: tuple[str, ...], selector: PlatformSelector | None, shown: Callable[[Resolution], str]
 ) -> None:
     async def question(client: AsyncClient, ref: str) -> Resolution:
-        return await client.resolve(named(app, ref), platform=selector)
+        found = await client.resolve(named(app, ref), platform=selector)
+        if app.platform_given and found.kind == "image":
+            await check_platform(client, ref, found.descriptor.digest, selector)
+        return found
 
     def fields(found: Resolution) -> dict[str, object]:
         made: dict[str, object] = {"digest": found.descriptor.digest.value, "kind": found.kind}

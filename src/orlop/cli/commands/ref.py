@@ -21,7 +21,7 @@ ref = Group("ref", help="References, taken apart.")
 
 @ref.command("parse")
 @click.argument("text", metavar="REF")
-@options.output(raw=False)
+@options.output_without_raw
 @options.debug
 @click.pass_obj
 def parse(app: App, text: str) -> None:

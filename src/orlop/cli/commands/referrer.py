@@ -24,7 +24,7 @@ referrer = Group("referrer", help="What is attached to a manifest: signatures, S
 @referrer.command("list")
 @options.refs()
 @click.option("--artifact-type", metavar="TYPE", help="Only referrers of this artifact type.")
-@options.output(raw=False)
+@options.output_without_raw
 @options.batch
 @options.curl
 @options.connection

@@ -21,7 +21,7 @@ registry = Group("registry", help="A registry itself.")
 
 @registry.command("ping")
 @click.argument("host", metavar="HOST")
-@options.output(raw=False)
+@options.output_without_raw
 @options.curl
 @options.connection
 @click.pass_obj

@@ -20,7 +20,7 @@ repo = Group("repo", help="The repositories of a registry.")
 
 @repo.command("list")
 @click.argument("registry", metavar="REGISTRY")
-@options.output()
+@options.output
 @options.curl
 @options.connection
 @click.pass_obj

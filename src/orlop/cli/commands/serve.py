@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from orlop.cli import options
+from orlop.cli.lazy import Command
 
 if TYPE_CHECKING:
     from orlop.cli.context import App
 
 
-@click.command("serve")
+@click.command("serve", cls=Command)
 @click.option("--root", metavar="DIR", help="Keep everything in this folder; without it, in memory.")
 @click.option(
     "--port",

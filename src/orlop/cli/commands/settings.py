@@ -21,7 +21,7 @@ settings = Group("settings", help="Defaults, kept in a file.")
 
 @settings.command("get")
 @click.argument("name", metavar="[NAME]", required=False)
-@options.output(raw=False)
+@options.output_without_raw
 @options.debug
 @click.pass_obj
 def get(app: App, name: str | None) -> None:

@@ -36,7 +36,7 @@ tag = Group("tag", help="The tags of a repository.")
 )
 @click.option("--long", "-l", "long", is_flag=True, help="With digest, creation date and size of each.")
 @options.platform
-@options.output()
+@options.output
 @options.batch
 @options.curl
 @options.connection
