@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.common import ORLOP, Bars, Run, embedded, medians, options, peer, say, timed
+from orlop.model.digest import Digest
+from orlop.model.reference import RepositoryName
+from orlop.server.store.store import Store
 
 SIZE = 512 * 1024 * 1024
 PIECE = 1024 * 1024
 
 
+def filled(root: Path) -> str:
+    """Make the registry with the blob, and return its digest.
+
+    In a process of its own: the peak memory of a child is at least what its parent held when it was started.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", f"from benchmarks.blob import fill; print(fill({str(root)!r}))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+def fill(root: str) -> str:
+    """Put the blob into a store on disk and return its digest."""
+    content = os.urandom(PIECE)
+    whole = b"".join(hashlib.sha256(b"%d" % n).digest() + content[32:] for n in range(SIZE // PIECE))
+    store = Store.at(root)
+    store.repository(RepositoryName("bench/blob")).add_now(whole)
+    store.close()
+    return str(Digest.of(whole))
+
+
 def main() -> None:
     """Print the ratio of orlop to the fastest of crane, regctl and oras."""
-    from orlop.model.digest import Digest
-    from orlop.model.reference import RepositoryName
-    from orlop.server.store.store import Store
-
     chosen = options(__doc__ or "", rounds=5)
     crane, regctl, oras = peer("crane"), peer("regctl"), peer("oras")
     with tempfile.TemporaryDirectory() as folder:
         root, file = Path(folder) / "registry", Path(folder) / "out"
-        content = os.urandom(PIECE)
-        whole = b"".join(hashlib.sha256(b"%d" % n).digest() + content[32:] for n in range(SIZE // PIECE))
-        digest = Digest.of(whole)
-        store = Store.at(root)
-        store.repository(RepositoryName("bench/blob")).add_now(whole)
-        store.close()
-        del whole
+        digest = filled(root)
         with embedded(root) as host:
             ref = f"{host}/bench/blob@{digest}"
             home = {"HOME": folder, "XDG_CACHE_HOME": f"{folder}/cache"}

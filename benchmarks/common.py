@@ -186,7 +186,8 @@ def _manifest(config: bytes, layers: list[bytes]) -> bytes:
 def say(name: str, run: Run) -> None:
     """Print one side's line."""
     memory = f"{run.peak_mib:8.0f} MiB" if run.peak_mib else ""
-    print(f"  {name:<28}{run.seconds * 1000:10.1f} ms{memory}")
+    cpu = f"{run.cpu * 1000:10.0f} ms CPU" if run.cpu else ""
+    print(f"  {name:<28}{run.seconds * 1000:10.1f} ms{cpu}{memory}")
 
 
 class Bars:

@@ -36,7 +36,7 @@ class Save:
     async def run(self) -> int:
         """Write the blob to ``path`` and return its size in bytes.
 
-        What has come is kept in ``.<name>.<digest>.part`` beside it until it is whole and verified, then renamed; a
+        The renamed file survives a kill of this process; like other clients' it is not forced to the disk. What has come is kept in ``.<name>.<digest>.part`` beside it until it is whole and verified, then renamed; a
         later call goes on from there. Raises StorageError for a full disk or an unwritable place, and what opening
         the blob raises.
         """
@@ -46,7 +46,6 @@ class Save:
             file = await self.runtime.run(_append, part)
             try:
                 written = await self._fill(file)
-                await self.runtime.run(os.fsync, file.fileno())
             except (DigestMismatchError, SizeMismatchError):
                 os.unlink(part)  # an earlier part may be at fault: the next try starts from nothing
                 raise
@@ -59,6 +58,12 @@ class Save:
 
     async def _fill(self, file: BinaryIO) -> int:
         check = Verifier(f"blob {self.source.name}@{self.digest}", self.digest, self.size)
+        try:
+            return await self._filled(file, check)
+        finally:
+            check.close()
+
+    async def _filled(self, file: BinaryIO, check: Verifier) -> int:
         start = await self.runtime.run(_take_earlier, file, check)
         self._tell(start)
         if start and start == self.size:

@@ -9,29 +9,75 @@ from orlop.model.digest import Hasher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from queue import SimpleQueue
+    from threading import Thread
 
     from orlop.model.digest import Digest
 
+_ALONE_FROM = 4 * 1024 * 1024
+# Chunks of about 400 KiB that may wait for the hash: enough to smooth, little to hold.
+_AHEAD = 8
+
 
 class Verifier:
-    """Checks bytes against a digest and, when it is known, a size in bytes."""
+    """Checks bytes against a digest and, when it is known, a size in bytes.
 
-    __slots__ = ("_hasher", "digest", "received", "size", "what")
+    Beyond the first 4 MiB the hash has a thread of its own (hashlib frees the interpreter), so that receiving, hashing
+    and writing go on side by side. Call ``finish`` or ``close`` in the end.
+    """
+
+    __slots__ = ("_hasher", "_inbox", "_places", "_thread", "digest", "received", "size", "what")
 
     def __init__(self, what: str, digest: Digest, size: int | None) -> None:
         self.what, self.digest, self.size = what, digest, size
         self.received = 0
         self._hasher = Hasher(digest.algorithm)
+        self._thread: Thread | None = None
+        self._inbox: SimpleQueue[bytes | None]
+        self._places: SimpleQueue[None]
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes. Raises SizeMismatchError as soon as there are too many."""
         self.received += len(chunk)
         if self.size is not None and self.received > self.size:
             raise SizeMismatchError(self.what, self.size, self.received)
-        self._hasher.update(chunk)
+        if self._thread is not None:
+            self._places.get()
+            self._inbox.put(chunk)
+        else:
+            self._hasher.update(chunk)
+            if self.received >= _ALONE_FROM:
+                self._start()
+
+    def _start(self) -> None:
+        from queue import SimpleQueue
+        from threading import Thread
+
+        inbox: SimpleQueue[bytes | None] = SimpleQueue()
+        places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(_AHEAD):
+            places.put(None)
+        hasher = self._hasher
+
+        def work() -> None:
+            while (chunk := inbox.get()) is not None:
+                hasher.update(chunk)
+                places.put(None)
+
+        self._inbox, self._places = inbox, places
+        self._thread = Thread(target=work, name="orlop hash", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the hash's thread; what was fed is hashed."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._inbox.put(None)
+            thread.join()
 
     def finish(self) -> None:
         """End the stream. Raises TruncatedError for too few bytes, DigestMismatchError for other ones."""
+        self.close()
         if self.size is not None and self.received < self.size:
             raise TruncatedError(self.what, self.size, self.received)
         actual = self._hasher.digest()
@@ -42,7 +88,10 @@ class Verifier:
 async def verified(stream: AsyncIterator[bytes], what: str, digest: Digest, size: int | None) -> AsyncIterator[bytes]:
     """Yield the stream's chunks; raise IntegrityError's kinds instead of ending when it was not the content."""
     check = Verifier(what, digest, size)
-    async for chunk in stream:
-        check.feed(chunk)
-        yield chunk
-    check.finish()
+    try:
+        async for chunk in stream:
+            check.feed(chunk)
+            yield chunk
+        check.finish()
+    finally:
+        check.close()
