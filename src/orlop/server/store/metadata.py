@@ -69,7 +69,11 @@ class Metadata:
     def __init__(self, path: str = ":memory:") -> None:
         self._write_lock = threading.Lock()
         self._writer = _connect(path, synchronous="FULL")
-        migrate(self._writer)
+        try:
+            migrate(self._writer)
+        except BaseException:
+            self._writer.close()
+            raise
         if path == ":memory:":
             self._reader, self._read_lock = self._writer, self._write_lock
             self._hasty = self._writer
