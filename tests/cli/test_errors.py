@@ -44,7 +44,7 @@ def two_lines(said: Said) -> list[str]:
         (("manifest", "get", "a", "--platform", "nonsense"), 2),
         (("tag", "list", "a", "--sort", "size"), 2),
         (("tag", "list", "a", "--timeout", "0"), 2),
-        (("tag", "list", "a", "--ca-file", "/nonexistent.pem"), 2),
+        (("tag", "list", "a", "--ca-file", "/nonexistent/ca.pem"), 2),
         (("tag", "list", "a", "--client-key", "/dev/null"), 2),
         (("tag", "list", "a", "--nope"), 2),
         (("blob", "get", "a"), 2),

@@ -170,7 +170,7 @@ class Settings:
         return found
 
     def _of_type(self, name: str, value: object, read: Callable[[str], Value]) -> Value:
-        if isinstance(value, list) and read is _names and all(isinstance(item, str) for item in value):
+        if isinstance(value, list | tuple) and read is _names and all(isinstance(item, str) for item in value):
             return tuple(value)
         if isinstance(value, bool):
             value = "true" if value else "false"

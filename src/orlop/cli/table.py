@@ -29,7 +29,7 @@ def table(paint: Paint, headings: Sequence[str], rows: Iterable[Sequence[str]], 
 
 def facts(paint: Paint, pairs: Iterable[tuple[str, str]]) -> str:
     """Return names and values, one pair a line; a pair without a value is left out."""
-    shown = [(name, safe(value)) for name, value in pairs if value]
+    shown = [(safe(name), safe(value)) for name, value in pairs if value]
     wide = max((width(name) for name, _ in shown), default=0)
     return "".join(f"{paint.heading(name + ' ' * (wide - width(name)))}{_GAP}{value}\n" for name, value in shown)
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orlop.cli.lazy import Command
+
 if TYPE_CHECKING:
     from orlop.cli.context import App
 
 
-@click.command("tour")
+@click.command("tour", cls=Command)
 @click.option("--check-curl", is_flag=True, help="Run each curl as well, and compare (needs curl and sh).")
 @click.pass_obj
 def tour(app: App, check_curl: bool) -> None:
