@@ -35,7 +35,9 @@ T = TypeVar("T")
 _GROUP = 64
 
 
-def blocking(method: Callable[Concatenate[AsyncClient, P], Coroutine[object, object, T]]) -> Callable[Concatenate[Client, P], T]:
+def blocking(
+    method: Callable[Concatenate[AsyncClient, P], Coroutine[object, object, T]],
+) -> Callable[Concatenate[Client, P], T]:
     """Declare the blocking twin of a coroutine method."""
 
     def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -44,7 +46,9 @@ def blocking(method: Callable[Concatenate[AsyncClient, P], Coroutine[object, obj
     return _named(call, method)
 
 
-def blocking_iter(method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]) -> Callable[Concatenate[Client, P], Iterator[T]]:
+def blocking_iter(
+    method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]],
+) -> Callable[Concatenate[Client, P], Iterator[T]]:
     """Declare the blocking twin of a method that yields, each step of which may ask the network."""
 
     def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
@@ -67,7 +71,9 @@ def blocking_iter(method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]
     return _named(call, method)
 
 
-def blocking_many(method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]) -> Callable[Concatenate[Client, P], Iterator[T]]:
+def blocking_many(
+    method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]],
+) -> Callable[Concatenate[Client, P], Iterator[T]]:
     """Declare the blocking twin of a method whose work is on other threads already: a step only waits for a result."""
 
     def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
@@ -192,7 +198,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:

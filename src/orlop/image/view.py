@@ -92,9 +92,7 @@ class Image:
         )
 
 
-async def open_image(
-    source: Source, name: Tag | Digest, selector: PlatformSelector | None, reference: str
-) -> Image:
+async def open_image(source: Source, name: Tag | Digest, selector: PlatformSelector | None, reference: str) -> Image:
     """Return the image that the name and the selector leave.
 
     Raises PlatformChoiceError when it is not exactly one, UnsupportedError for what is no image.

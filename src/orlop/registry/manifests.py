@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from orlop.protocol.message import Headers, Response
     from orlop.registry.session import Session
 
-_SEEN = ("last-modified", "etag", "warning", "ratelimit-limit", "ratelimit-remaining", "docker-ratelimit-source", "date")
+_SEEN = (
+    "last-modified",
+    "etag",
+    "warning",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "docker-ratelimit-source",
+    "date",
+)
 _ACCEPT = {"accept": ACCEPT}
 # A HEAD refused so is asked again as a GET: some registries know no HEAD, and its refusal says no reason.
 _HEAD_UNSURE = frozenset({400, 404, 405, 406, 501})
@@ -92,7 +100,11 @@ async def resolve_manifest(session: Session, repository: Repository, name: Tag |
 
 def _described(headers: Headers, name: Tag | Digest) -> Descriptor | None:
     """Return what a HEAD tells, or None when it does not tell everything."""
-    stated, length, media_type = headers.get("docker-content-digest"), headers.get("content-length"), media_type_of(headers)
+    stated, length, media_type = (
+        headers.get("docker-content-digest"),
+        headers.get("content-length"),
+        media_type_of(headers),
+    )
     if isinstance(name, Digest):
         stated = stated or str(name)
     if not stated or not length or not length.isdecimal() or len(length) > 12 or not is_manifest(media_type):

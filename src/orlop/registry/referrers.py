@@ -38,7 +38,9 @@ async def list_referrers(
     target = build(Referrers(repository.name, subject, artifact_type or ""))
     seen: set[str] = set()
     while True:
-        call = Call("GET", target, repository, (pull(repository.name),), {"accept": OCI_INDEX}, limit=limit, mirrored=True)
+        call = Call(
+            "GET", target, repository, (pull(repository.name),), {"accept": OCI_INDEX}, limit=limit, mirrored=True
+        )
         response = await session.fetch(call)
         if response.status in _NO_API and not seen:
             async for found in _fallback(session, repository, subject, artifact_type, limit):

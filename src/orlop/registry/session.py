@@ -127,7 +127,11 @@ class Session:
         if known is None:
             options = self.options_for(host.value)
             name = quirks(host).api_host or host.value
-            known = self._endpoints[host.value] = (f"{_scheme(name, options)}://{name}", options, self._limits_of(name, options))
+            known = self._endpoints[host.value] = (
+                f"{_scheme(name, options)}://{name}",
+                options,
+                self._limits_of(name, options),
+            )
         return known
 
     def _limits_of(self, host: str, options: HostOptions) -> HostLimits:
@@ -195,7 +199,12 @@ class Session:
         for sign_ins in range(_MOST_SIGN_INS + 1):
             headers = {**call.headers, "authorization": authorization} if authorization else call.headers
             answer = await self._followed(Request(call.method, url, headers, call.body), endpoint, call, tried)
-            if answer.status != 401 or own or sign_ins == _MOST_SIGN_INS or answer.url.partition("?")[0] != url.partition("?")[0]:
+            if (
+                answer.status != 401
+                or own
+                or sign_ins == _MOST_SIGN_INS
+                or answer.url.partition("?")[0] != url.partition("?")[0]
+            ):
                 return answer
             try:
                 challenges = parse_challenges(answer.headers.all("www-authenticate"))

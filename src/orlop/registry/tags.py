@@ -43,7 +43,9 @@ async def tag_pages(session: Session, repository: Repository, after: str, size: 
         yield [tag for tag in page if tag.value > after] if ignored else page
 
 
-async def catalog_pages(session: Session, host: RegistryHost, after: str, size: int | None) -> AsyncIterator[list[RepositoryName]]:
+async def catalog_pages(
+    session: Session, host: RegistryHost, after: str, size: int | None
+) -> AsyncIterator[list[RepositoryName]]:
     """Yield the names of the repositories, a page at a time. Raises UnsupportedError where there is no catalog."""
     odd = quirks(host)
     if odd.no_catalog:

@@ -61,7 +61,9 @@ async def push_manifest(
     return Pushed.SENT
 
 
-async def put_manifest(session: Session, repository: Repository, name: Tag | Digest, media_type: str, raw: bytes) -> None:
+async def put_manifest(
+    session: Session, repository: Repository, name: Tag | Digest, media_type: str, raw: bytes
+) -> None:
     """PUT a manifest. Raises DigestMismatchError when the registry says that it stored something else."""
     target = build(ManifestAt(repository.name, name))
     call = Call("PUT", target, repository, (push(repository.name),), {"content-type": media_type}, raw)

@@ -33,7 +33,11 @@ def follow(request: Request, status: int, location: str | None, seen: list[str])
         raise RedirectRefusedError(where, "it redirects in a loop" if target in seen else "it redirects too often")
     if request.url.startswith("https://") and target.startswith("http://"):
         raise RedirectRefusedError(where, f"it redirects from https to http, to {redact_url(target).partition('?')[0]}")
-    if not is_loopback_url(request.url) and is_private_host(host_of(target)) and not is_private_host(host_of(request.url)):
+    if (
+        not is_loopback_url(request.url)
+        and is_private_host(host_of(target))
+        and not is_private_host(host_of(request.url))
+    ):
         raise RedirectRefusedError(where, f"it redirects into a local network, to {host_of(target)}")
     seen.append(target)
     stays = same_origin(request.url, target)

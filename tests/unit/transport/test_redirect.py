@@ -23,7 +23,9 @@ def test_another_port_or_name_is_another_origin(url: str) -> None:
     assert "authorization" not in go(url).headers
 
 
-@pytest.mark.parametrize("location", ["/v2/elsewhere", "https://registry.example/v2/y", "https://registry.example:443/v2/y"])
+@pytest.mark.parametrize(
+    "location", ["/v2/elsewhere", "https://registry.example/v2/y", "https://registry.example:443/v2/y"]
+)
 def test_the_same_origin_keeps_everything(location: str) -> None:
     assert dict(go(location).headers) == SIGNED
 
