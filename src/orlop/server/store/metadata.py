@@ -23,22 +23,22 @@ _REMEMBERED_SIZE = 64 * 1024
 _BUSY_S = 30.0
 
 _BY_DIGEST = """SELECT m.digest, m.media_type, m.body FROM repositories r
-    JOIN manifests m ON m.repository = r.id AND m.digest = ?2 WHERE r.name = ?1"""
+    JOIN manifests m ON m.repository = r.id WHERE r.name = ? AND m.digest = ?"""
 _BY_TAG = """SELECT m.digest, m.media_type, m.body FROM repositories r
-    JOIN tags t ON t.repository = r.id AND t.name = ?2
-    JOIN manifests m ON m.repository = r.id AND m.digest = t.digest WHERE r.name = ?1"""
+    JOIN tags t ON t.repository = r.id
+    JOIN manifests m ON m.repository = r.id AND m.digest = t.digest WHERE r.name = ? AND t.name = ?"""
 
 
-_HERE = "repository = (SELECT id FROM repositories WHERE name = ?1)"
-_UNTAG = f"DELETE FROM tags WHERE {_HERE} AND name = ?2"  # noqa: S608  # of constants, here and below
-_UNLIST = f"DELETE FROM referrers WHERE {_HERE} AND listed_by = ?2"  # noqa: S608
-_UNLINK = f"DELETE FROM links WHERE {_HERE} AND digest = ?2"  # noqa: S608
-_TAGS_OF = f"SELECT name FROM tags WHERE {_HERE} AND digest = ?2"  # noqa: S608
+_HERE = "repository = (SELECT id FROM repositories WHERE name = ?)"
+_UNTAG = f"DELETE FROM tags WHERE {_HERE} AND name = ?"  # noqa: S608  # of constants, here and below
+_UNLIST = f"DELETE FROM referrers WHERE {_HERE} AND listed_by = ?"  # noqa: S608
+_UNLINK = f"DELETE FROM links WHERE {_HERE} AND digest = ?"  # noqa: S608
+_TAGS_OF = "SELECT name FROM tags WHERE tags.repository = referrers.repository AND tags.digest = ?"
 _REMOVE = (
     f"DELETE FROM referrers WHERE {_HERE} AND listed_by IN ({_TAGS_OF})",  # noqa: S608
-    f"DELETE FROM tags WHERE {_HERE} AND digest = ?2",  # noqa: S608
-    f"DELETE FROM referrers WHERE {_HERE} AND digest = ?2 AND listed_by = ''",  # noqa: S608
-    f"DELETE FROM manifests WHERE {_HERE} AND digest = ?2",  # noqa: S608
+    f"DELETE FROM tags WHERE {_HERE} AND digest = ?",  # noqa: S608
+    f"DELETE FROM referrers WHERE {_HERE} AND digest = ? AND listed_by = ''",  # noqa: S608
+    f"DELETE FROM manifests WHERE {_HERE} AND digest = ?",  # noqa: S608
 )
 
 
@@ -191,8 +191,8 @@ class Metadata:
         """Return up to ``limit`` pairs of digest and descriptor (JSON) that refer to ``subject``, by digest."""
         # Beside min(), SQLite takes the other columns from the row that has it: the referrer's own word goes first.
         query = """SELECT f.digest, f.descriptor, min(f.listed_by) FROM repositories r JOIN referrers f ON f.repository = r.id
-            WHERE r.name = ?1 AND f.subject = ?2 AND f.digest > ?3 AND (?4 IS NULL OR f.artifact_type = ?4)
-            GROUP BY f.digest ORDER BY f.digest LIMIT ?5"""
+            WHERE r.name = ? AND f.subject = ? AND f.digest > ? AND f.artifact_type = ifnull(?, f.artifact_type)
+            GROUP BY f.digest ORDER BY f.digest LIMIT ?"""
         rows = self._read(query, repository, subject, after, artifact_type, limit)
         return [(digest, descriptor) for digest, descriptor, _ in rows]
 
@@ -207,7 +207,7 @@ class Metadata:
 
     def linked_anywhere(self, digest: str) -> int | None:
         """Return the size of a blob that any repository holds, or None."""
-        query = "SELECT size FROM blobs WHERE digest = ?1 AND EXISTS (SELECT 1 FROM links WHERE digest = ?1)"
+        query = "SELECT size FROM blobs WHERE digest = ? AND EXISTS (SELECT 1 FROM links WHERE links.digest = blobs.digest)"
         rows = self._read(query, digest)
         return int(rows[0][0]) if rows else None
 
