@@ -129,3 +129,17 @@ def test_api_refuses_what_is_no_request(orlop: Orlop, arguments: tuple[str, ...]
     assert found.status == 2
     assert said in found.notes
     assert "secret" not in found.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("https://ghcr.io/", "hint: leave out https://, and the path: ghcr.io"),
+        ("ghcr.io/owner/name", "hint: the registry alone is ghcr.io"),
+    ],
+)
+def test_a_registry_is_named_without_scheme_and_path(orlop: Orlop, text: str, hint: str) -> None:
+    said = orlop("registry", "ping", text)
+    assert said.status == 2
+    assert "is not the name of a registry" in said.notes
+    assert hint in said.notes

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.model.digest import Digest
+from orlop.testing.builders import image, push_now
+from orlop.testing.profiles import profile
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Harbour, Orlop
@@ -146,3 +148,10 @@ def test_a_template_is_filled_from_the_document(orlop: Orlop, harbour: Harbour) 
         "{schemaVersion} {manifests.1.platform.variant}{nothing}",
     )
     assert said.text == "2 v7\n"
+
+
+def test_json_tells_what_the_registry_said_beside_it(orlop: Orlop) -> None:
+    with profile("hub") as hub:
+        push_now(image(), hub.registry, "team/app", tags=["1"])
+        seen = orlop("manifest", "digest", f"{hub.host}/team/app:1", "-o", "json").json["seen"]
+    assert seen["ratelimit-limit"] == "100;w=21600"

@@ -182,3 +182,11 @@ def test_the_help_of_set_names_every_setting(orlop: Orlop) -> None:
     text = " ".join(orlop("settings", "set", "--help").text.split())
     names = [name for name in KNOWN if not name.startswith("fileCompareTool")] + list(HOST_KNOWN)
     assert [name for name in names if name not in text] == []
+
+
+def test_a_short_timeout_holds_for_the_connection_too(home: Path) -> None:
+    app = App({"HOME": str(home)})
+    app.settings.set("hosts.a.example.connectTimeout", "1")
+    app.options["timeout"] = 2.0
+    hosts, defaults = app.connection()
+    assert (hosts["a.example"].connect_timeout_s, defaults.connect_timeout_s) == (1, 2.0)

@@ -43,28 +43,6 @@ FORBIDDEN = {
 }
 """What no reading of a manifest may import; uuid, datetime and inspect come with click."""
 
-ALLOWED_OF_ORLOP = {
-    "orlop",
-    "orlop._version",
-    *(
-        f"orlop.auth.{name}"
-        for name in ("answer", "authenticator", "credential", "flow", "keychain", "realm", "tokens")
-    ),
-    *("orlop.auth", "orlop.auth.vendors", "orlop.auth.vendors.acr"),
-    *(f"orlop.cli.{name}" for name in ("batch", "commands", "commands.manifest", "context", "credentials", "folders")),
-    *(f"orlop.cli.{name}" for name in ("lazy", "main", "options", "render", "root", "settings", "sources", "status")),
-    *("orlop.cli", "orlop.cli.streams", "orlop.client", "orlop.sync", "orlop.threads", "orlop.runtime", "orlop.errors"),
-    *("orlop.content", "orlop.content.base", "orlop.content.cache", "orlop.content.cachelog", "orlop.content.verify"),
-    *(f"orlop.model.{name}" for name in ("annotations", "descriptor", "digest", "jsondoc", "manifest", "mediatype")),
-    *("orlop.model", "orlop.model.platform", "orlop.model.reference", "orlop.model.schema1", "orlop.model.value"),
-    *(f"orlop.protocol.{name}" for name in ("_said", "_text", "_uri", "challenge", "errorbody", "headers", "hosts")),
-    *("orlop.protocol", "orlop.protocol.message", "orlop.protocol.routes"),
-    *(f"orlop.registry.{name}" for name in ("manifests", "quirks", "repository", "session")),
-    "orlop.registry",
-    *(f"orlop.transport.{name}" for name in ("base", "http", "limits", "options", "redirect", "retry", "trace")),
-    "orlop.transport",
-}
-
 
 def imported(home: Path, *arguments: str) -> set[str]:
     """Return what a start of the installed script imports beyond what the interpreter itself does."""
@@ -93,7 +71,6 @@ def test_a_manifest_is_read_without_dear_modules(home: Path, harbour: Harbour, t
     arguments = ("--from-file", str(tmp_path / "refs")) if many else (harbour.single,)
     modules = imported(home, "manifest", "get", *arguments)
     assert {name for name in modules if name in FORBIDDEN} == set()
-    assert {name for name in modules if name.partition(".")[0] == "orlop"} - ALLOWED_OF_ORLOP == set()
 
 
 def test_help_needs_no_client(home: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from orlop import AsyncClient, Item
     from orlop.cli.context import App
+    from orlop.cli.progress import Progress
     from orlop.cli.render import Answer
     from orlop.cli.template import Template
 
@@ -83,7 +84,10 @@ def many(app: App, items: Iterable[Item[R]], line: Callable[[str, R], bytes]) ->
     streams.pulse()
     write = streams.write
     worst = 0
+    progress = _progress(app)
     for item in items:
+        if progress is not None:
+            progress.step()
         reference, error = item.reference, item.error
         if error is not None:
             worst = max(worst, status_of(error))
@@ -97,7 +101,18 @@ def many(app: App, items: Iterable[Item[R]], line: Callable[[str, R], bytes]) ->
         else:
             text = template.fill(json.loads(data))
             streams.text((safe(text, keep="\n\t") if streams.terminal else text) + "\n")
+    if progress is not None:
+        progress.close()
     app.status = max(app.status, worst)
+
+
+def _progress(app: App) -> Progress | None:
+    """Return a count of the answers for a terminal, where the lines themselves go elsewhere."""
+    if app.streams.terminal or not app.streams.error_terminal:
+        return None
+    from orlop.cli.progress import Progress
+
+    return Progress(app, "references", count=True)
 
 
 def _template(app: App) -> Template | None:

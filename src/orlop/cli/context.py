@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from orlop.cli.credentials import NamedRegistrySource
     from orlop.cli.settings import Settings
 
+CONNECT_TIMEOUT_S = 10.0
+"""Longest time to a connection, unless a setting or a shorter --timeout says otherwise."""
+
 _CONNECTION = {
     "timeout": "timeout_s",
     "ca_file": "ca_file",
@@ -57,19 +60,21 @@ class App:
 
     def selector(self, *, settings: bool) -> PlatformSelector | None:
         """Return the wish for a platform: options first, then, where they apply, the settings; None for no wish."""
-        from orlop.model.platform import PlatformSelector
-
         options = self.options
         platform, parts = options.get("platform"), [options.get(key) or "" for key in ("os", "arch", "os_version")]
         if platform:
             if any(parts):
                 raise usage("--platform says it all: leave out --os, --arch and --os-version")
+            from orlop.model.platform import PlatformSelector
+
             return PlatformSelector.parse(platform)
         if settings:
             names = ("platform.os", "platform.arch", "platform.osVersion")
             parts = [part or self.settings.text(name) for part, name in zip(parts, names, strict=True)]
         if not any(parts):
             return None
+        from orlop.model.platform import PlatformSelector
+
         architecture, _, variant = parts[1].partition("/")
         return PlatformSelector(os=parts[0], architecture=architecture, variant=variant, os_version=parts[2])
 
@@ -153,8 +158,8 @@ class App:
                 host = RegistryHost(host).value
             except InputError:
                 host = host.lower()  # a storage host, for which a single word is enough
-            hosts[host] = HostOptions(**{**fields, **given})
-        return hosts, HostOptions(**given)
+            hosts[host] = HostOptions(**_hurried({**fields, **given}))
+        return hosts, HostOptions(**_hurried(given))
 
     def cache(self) -> Cache | None:
         """Return the cache, or None where the settings want none."""
@@ -192,14 +197,11 @@ class App:
         self.streams.flush()
 
     def failing(self) -> None:
-        """Write what is there before the error is told."""
+        """Write what is there, before the error is told or after Ctrl-C."""
         try:
             self.finish()
         except Exception:  # noqa: BLE001  # the first error is the one to tell
             return
-
-    def interrupted(self) -> None:
-        """Leave the terminal in order: Ctrl-C came."""
 
     def _print_curl(self) -> None:
         from orlop.curl import to_curl
@@ -207,6 +209,14 @@ class App:
         self.streams.silent = False
         options = {name: self.options.get(name) for name in _CONNECTION}
         self.streams.text(to_curl(self.exchanges, options, to=self.curl_to, data=self.curl_data))
+
+
+def _hurried(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with no longer time for a connection than without a byte."""
+    longest = fields.get("timeout_s")
+    if longest is not None and longest < fields.get("connect_timeout_s", CONNECT_TIMEOUT_S):
+        return {**fields, "connect_timeout_s": longest}
+    return fields
 
 
 def usage(message: str) -> InputError:

@@ -28,7 +28,7 @@ def main() -> NoReturn:
     import os
 
     # Imports make many objects and no garbage: looking for it would cost a tenth of a short command's time.
-    gc.disable()
+    gc.set_threshold(100_000, 20, 100)
     try:
         status = run(arguments, os.environ)
     except KeyboardInterrupt:
@@ -47,7 +47,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         status = _invoke(arguments, app)
     except KeyboardInterrupt:
-        app.interrupted()
+        app.failing()
         raise
     except BrokenPipeError:
         return 0  # whoever read has read enough

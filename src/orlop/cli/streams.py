@@ -78,6 +78,8 @@ class Streams:
 
     def write(self, data: bytes) -> None:
         """Write to standard output, sooner or later."""
+        if self._failed is not None:
+            self.flush()
         if self.silent or not data:
             return
         with self._lock:

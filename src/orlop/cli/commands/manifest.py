@@ -151,7 +151,7 @@ def _resolve(
         return {**made, "mediaType": found.descriptor.media_type, "size": found.descriptor.size, "name": _pinned(found)}
 
     def answer(ref: str, found: Resolution) -> Answer:
-        row = {"reference": ref, **fields(found)}
+        row = {"reference": ref, **fields(found), "seen": dict(found.seen)}
         return Answer(
             document=lambda: row,
             plain=lambda: shown(found) + "\n",
