@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 
 class Headers(Mapping[str, str]):
@@ -48,28 +47,48 @@ class Headers(Mapping[str, str]):
 _SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 
 
-@dataclass(slots=True)
 class Request:
     """One request. url: absolute for a client, path and query for a server."""
 
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    __slots__ = ("body", "headers", "method", "url")
+
+    def __init__(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
+        self.method = method
+        self.url = url
+        self.headers: Mapping[str, str] = headers if headers is not None else {}
+        self.body = body
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Request):
+            return NotImplemented
+        mine, others = (self.method, self.url, self.body), (other.method, other.url, other.body)
+        return mine == others and dict(self.headers) == dict(other.headers)
+
+    __hash__ = None  # type: ignore[assignment]  # its headers may be a plain dict
 
     def __repr__(self) -> str:
         # Bodies and query strings of token requests hold secrets.
         return f"Request({self.method} {self.url.partition('?')[0]})"
 
 
-@dataclass(slots=True)
 class Response:
     """One answer with its whole body, which is never larger than the limit that was asked with."""
 
-    status: int
-    headers: Headers
-    body: bytes = b""
-    url: str = ""
+    __slots__ = ("body", "headers", "status", "url")
+
+    def __init__(self, status: int, headers: Headers, body: bytes = b"", url: str = "") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.url = url
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Response):
+            return NotImplemented
+        same = (self.status, self.body, self.url) == (other.status, other.body, other.url)
+        return same and dict(self.headers) == dict(other.headers)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {len(self.body)} bytes)"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from orlop.model.reference import RegistryHost
 
 
-@dataclass(frozen=True, slots=True)
-class Quirks:
+class Quirks(NamedTuple):
     """How one registry differs.
 
     api_host: where its API answers, when that is not its name. page_size: the ``n`` of tag lists and catalogs; some

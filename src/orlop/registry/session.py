@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from orlop.auth.authenticator import Authenticator
 from orlop.errors import AccessError, NetworkError, RateLimitedError
@@ -17,7 +16,6 @@ from orlop.transport.limits import HostLimits
 from orlop.transport.options import HostOptions
 from orlop.transport.redirect import REDIRECTS, follow
 from orlop.transport.retry import RETRY_STATUS, RetryPolicy
-from orlop.transport.trace import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from orlop.model.reference import Repository
     from orlop.runtime import Runtime
     from orlop.transport.base import Answer, Transport
+    from orlop.transport.trace import Exchange
 
 R = TypeVar("R")
 
@@ -34,7 +33,6 @@ TOKEN_BODY_LIMIT = 1024 * 1024
 _MOST_SIGN_INS = 2
 
 
-@dataclass(slots=True)
 class Call:
     """One request to a registry, before it is known to which endpoint and as whom.
 
@@ -42,19 +40,26 @@ class Call:
     credentials and tokens. limit: most bytes of the answer's body. mirrored: mirrors may answer it.
     """
 
-    method: str
-    target: str
-    subject: Repository | RegistryHost
-    scopes: tuple[Scope, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    limit: int = ERROR_BODY_LIMIT
-    mirrored: bool = False
-    whole: bool = True
+    __slots__ = ("body", "headers", "limit", "method", "mirrored", "scopes", "subject", "target", "whole")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        subject: Repository | RegistryHost,
+        scopes: tuple[Scope, ...] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        limit: int = ERROR_BODY_LIMIT,
+        mirrored: bool = False,
+    ) -> None:
+        self.method, self.target, self.subject, self.scopes = method, target, subject, scopes
+        self.headers, self.body, self.limit, self.mirrored = headers or {}, body, limit, mirrored
+        self.whole = True
 
 
-@dataclass(slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One place where a registry's API answers."""
 
     base: str
@@ -249,6 +254,8 @@ class Session:
     async def _traced(self, request: Request, options: HostOptions, whole: bool, tried: int, purpose: str) -> Answer:
         if self.trace is None:
             return await self.transport.send(request, options, whole=whole)
+        from orlop.transport.trace import Exchange
+
         started = self.runtime.monotonic()
         try:
             answer = await self.transport.send(request, options, whole=whole)

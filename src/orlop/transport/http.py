@@ -29,7 +29,7 @@ from orlop.errors import (
 from orlop.protocol.hosts import is_loopback_url
 from orlop.protocol.message import Headers
 from orlop.transport.base import Answer, Transport
-from orlop.transport.trace import redact_url
+from orlop.transport.redact import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,7 @@ from orlop.errors import RedirectRefusedError
 from orlop.protocol.headers import join_url, same_origin
 from orlop.protocol.hosts import host_of, is_loopback_url, is_private_host
 from orlop.protocol.message import Request, Response
-from orlop.transport.trace import redact_url
+from orlop.transport.redact import redact_url
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 10

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from orlop.transport.redact import redact_header, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orlop.protocol.message import Headers, Request
-
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
-_SECRET_PARAMETERS = re.compile(
-    r"((?:^|[?&;])(?:password|refresh_token|access_token|token|client_secret|x-amz-signature|x-amz-credential"
-    r"|x-amz-security-token|sig|signature|x-goog-signature|x-goog-credential|_state|se|sp|sv|sr|policy|key-pair-id)=)[^&;]*",
-    re.IGNORECASE,
-)
-_TOKEN_HINT = re.compile(r"\A(basic|bearer)\s", re.IGNORECASE)
-
-
-def redact_url(url: str) -> str:
-    """Return the URL with the values of parameters that sign or sign in replaced by ``***``, and without user info."""
-    head, mark, query = url.partition("?")
-    scheme, sep, rest = head.partition("://")
-    authority, slash, path = rest.partition("/")
-    if "@" in authority:
-        head = f"{scheme}{sep}***@{authority.rpartition('@')[2]}{slash}{path}"
-    return head + mark + _SECRET_PARAMETERS.sub(r"\1***", query) if mark else head
-
-
-def redact_header(name: str, value: str) -> str:
-    """Return what may be shown of a header: of a credential, its scheme only."""
-    if name.lower() in _SECRET_HEADERS:
-        scheme = _TOKEN_HINT.match(value)
-        return f"{scheme[1]} ***" if scheme else "***"
-    if name.lower() == "location":
-        return redact_url(value)
-    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,6 @@ MANIFEST_GET = VERSION | {
     "orlop.model.jsondoc",
     "orlop.model.manifest",
     "orlop.model.mediatype",
-    "orlop.model.platform",
     "orlop.model.reference",
     "orlop.model.schema1",
     "orlop.model.value",
@@ -78,9 +77,9 @@ MANIFEST_GET = VERSION | {
     "orlop.transport.http",
     "orlop.transport.limits",
     "orlop.transport.options",
+    "orlop.transport.redact",
     "orlop.transport.redirect",
     "orlop.transport.retry",
-    "orlop.transport.trace",
 }
 
 FORBIDDEN = {

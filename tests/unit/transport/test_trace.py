@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from orlop.protocol.message import Headers, Request
-from orlop.transport.trace import Exchange, redact_header, redact_url
+from orlop.transport.redact import redact_header, redact_url
+from orlop.transport.trace import Exchange
 
 SECRET = "hunter2"
 
