@@ -17,8 +17,6 @@ def home(environ: Mapping[str, str]) -> str:
 
 def settings_file(environ: Mapping[str, str]) -> str:
     """Return the path of the settings file."""
-    if named := environ.get("ORLOP_SETTINGS"):
-        return named
     return os.path.join(_folder(environ, "XDG_CONFIG_HOME", ".config", "user_config_dir"), "settings.json")
 
 
