@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from orlop.content.base import Located
 from orlop.errors import InputError, OrlopError
 from orlop.model.digest import Digest
 from orlop.model.manifest import MANIFEST_LIMIT, ImageManifest, Index
-from orlop.model.platform import Platform, PlatformSelector
-from orlop.model.reference import Reference, RegistryHost, Repository
+from orlop.model.reference import Reference, RegistryHost, Repository, is_locator
 from orlop.registry.repository import RemoteRepository
 from orlop.registry.session import Session
 
@@ -23,14 +23,18 @@ if TYPE_CHECKING:
     from orlop.auth.credential import CredentialSource
     from orlop.content.base import ByteStream, Resolved, Source
     from orlop.content.cache import Cache
+    from orlop.image.layers import LayerStore
     from orlop.image.view import Image
     from orlop.model.descriptor import Descriptor
     from orlop.model.imageconfig import ImageConfig
+    from orlop.model.locator import Locator
     from orlop.model.manifest import Manifest
+    from orlop.model.platform import Platform, PlatformSelector
     from orlop.model.reference import RepositoryName, Tag
     from orlop.protocol.message import Response
     from orlop.registry.registry import Ping, RemoteRegistry
     from orlop.runtime import Runtime
+    from orlop.sources import Places
     from orlop.transport.base import Transport
     from orlop.transport.options import HostOptions
     from orlop.transport.retry import RetryPolicy
@@ -45,12 +49,12 @@ CONCURRENCY = 32
 class Resolution:
     """What a reference names now.
 
-    reference: the full name with the digest. descriptor: of that manifest. kind: "index" when the digest is an index's,
-    "platform" when it is one platform's out of an index, else what the manifest is ("image", "artifact", ...).
-    platform: the platform chosen, if any. seen: what the registry said beside it, by header name.
+    reference: the full name, or the locator, with the digest. descriptor: of that manifest. kind: "index" when the
+    digest is an index's, "platform" when it is one platform's out of an index, else what the manifest is ("image",
+    "artifact", ...). platform: the platform chosen, if any. seen: what the registry said beside it, by header name.
     """
 
-    reference: Reference
+    reference: Reference | Locator
     descriptor: Descriptor
     kind: str
     platform: Platform | None = None
@@ -75,7 +79,8 @@ class Item(Generic[R]):
 class AsyncClient:
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
-    References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values.
+    References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;
+    or locators of other places: ``oci:DIR``, ``docker-archive:FILE`` (``docs/guide/locators.md``), or Locator values.
     A ``platform`` is ``"linux/arm64"`` or a PlatformSelector; None takes a single-platform image as it is, and an index
     where one is asked for.
 
@@ -106,6 +111,7 @@ class AsyncClient:
         self._cache = cache
         self._manifest_limit = manifest_limit
         self.concurrency = concurrency
+        self._places: Places | None = None
         self._session = Session(
             transport, runtime, credentials, hosts=hosts, defaults=defaults, retry=retry, trace=trace
         )
@@ -125,8 +131,10 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """End all connections, and write what the cache still holds in memory."""
+        """End all connections, close archives, and write what the cache still holds in memory."""
         await self._session.close()
+        if self._places is not None:
+            await self._places.close()
         if self._cache is not None:
             await self._runtime.run(self._cache.flush)
 
@@ -148,6 +156,49 @@ class AsyncClient:
 
         return CachedSource(remote, self._cache)
 
+    async def open(self, ref: str | Reference | Locator) -> Located:
+        """Return where the reference leads: its source, and the tag or the digest to ask that for.
+
+        A registry is not asked yet. A locator's place is opened and its name looked up; archives stay open until the
+        client is closed. Raises InputError's kinds, ManifestNotFoundError and LocalError for a locator.
+        """
+        if isinstance(ref, str):
+            if is_locator(ref):
+                return await self._local.open(ref)
+            ref = Reference.parse(ref)
+        elif not isinstance(ref, Reference):
+            return await self._local.open(ref)
+        return Located(self.repository(ref.repository), ref.target, ref)
+
+    async def source(self, place: str | Repository | Reference | Locator) -> Source:
+        """Return a repository, or a locator's place, as a Source; no name in it is looked up. Raises as ``open``."""
+        if isinstance(place, str):
+            if not is_locator(place):
+                return self.repository(place)
+        elif isinstance(place, Reference):
+            return self.repository(place.repository)
+        elif isinstance(place, Repository):
+            return self.repository(place)
+        return await self._local.source(place)
+
+    @property
+    def _local(self) -> Places:
+        if self._places is None:
+            from orlop.sources import Places
+
+            self._places = Places(self._runtime, self._manifest_limit)
+        return self._places
+
+    def layers_of(self, source: Source) -> LayerStore:
+        """Return what opens the layers of a source; indexes are kept in the client's cache if there is one."""
+        from orlop.image.layers import KIND, LayerStore
+
+        if self._cache is None:
+            return LayerStore(source, self._runtime)
+        from orlop.content.derived import DerivedCache
+
+        return LayerStore(source, self._runtime, DerivedCache(self._cache, KIND))
+
     # --- registries and repositories -----------------------------------------------------------
 
     async def ping(self, host: str) -> Ping:
@@ -160,38 +211,34 @@ class AsyncClient:
             yield name
 
     async def tags(
-        self, repository: str | Repository, *, after: str = "", limit: int | None = None
+        self, repository: str | Repository | Locator, *, after: str = "", limit: int | None = None
     ) -> AsyncIterator[Tag]:
         """Yield the repository's tags in the registry's order; pages are fetched as they are needed.
 
         after: only what comes after this tag. limit: at most so many. Raises RepositoryNotFoundError.
         """
-        async for tag in self.repository(repository).tags(after=after, limit=limit):
+        async for tag in (await self.source(repository)).tags(after=after, limit=limit):
             yield tag
 
     # --- manifests -----------------------------------------------------------------------------
 
-    async def head(self, ref: str | Reference) -> Resolved:
+    async def head(self, ref: str | Reference | Locator) -> Resolved:
         """Return the descriptor of what the reference names, without fetching it. Raises ManifestNotFoundError."""
-        reference = _reference(ref)
-        return await self.repository(reference.repository).resolve(reference.target)
+        at = await self.open(ref)
+        return await at.source.resolve(at.name)
 
-    async def manifest(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> Manifest:
+    async def manifest(
+        self, ref: str | Reference | Locator, *, platform: str | PlatformSelector | None = None
+    ) -> Manifest:
         """Return the manifest, whatever its kind, its digest checked; with a platform, that child of an index.
 
         Raises ManifestNotFoundError, PlatformChoiceError, IntegrityError's kinds.
         """
-        reference = _reference(ref)
-        source = self.repository(reference.repository)
-        manifest = await source.manifest(reference.target)
-        if platform is not None and isinstance(manifest, Index):
-            from orlop.image.resolve import resolve_platform
+        return await _manifest(await self.open(ref), platform)
 
-            chosen = resolve_platform(manifest, _selector(platform), str(ref))
-            return await source.manifest(chosen.digest)
-        return manifest
-
-    async def resolve(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> Resolution:
+    async def resolve(
+        self, ref: str | Reference | Locator, *, platform: str | PlatformSelector | None = None
+    ) -> Resolution:
         """Return what the reference names now, with its digest; with a platform, that child of an index.
 
         Raises ManifestNotFoundError, PlatformChoiceError.
@@ -199,49 +246,50 @@ class AsyncClient:
         from orlop.image.resolve import resolve_platform
         from orlop.model.mediatype import is_index
 
-        reference = _reference(ref)
-        source = self.repository(reference.repository)
-        found = await source.resolve(reference.target)
+        at = await self.open(ref)
+        reference = at.reference
+        found = await at.source.resolve(at.name)
         described = found.descriptor
         if not is_index(described.media_type) or platform is None:
             kind = "index" if is_index(described.media_type) else "image"
             return Resolution(reference.with_digest(described.digest), described, kind, None, found.seen)
-        index = await source.manifest(described.digest)
+        index = await at.source.manifest(described.digest)
         if not isinstance(index, Index):
             return Resolution(reference.with_digest(described.digest), described, index.kind, None, found.seen)
         chosen = resolve_platform(index, _selector(platform), str(ref))
         return Resolution(reference.with_digest(chosen.digest), chosen, "platform", chosen.platform, found.seen)
 
-    async def referrers(self, ref: str | Reference, *, artifact_type: str | None = None) -> AsyncIterator[Descriptor]:
+    async def referrers(
+        self, ref: str | Reference | Locator, *, artifact_type: str | None = None
+    ) -> AsyncIterator[Descriptor]:
         """Yield the manifests that refer to this one: signatures, SBOMs, attestations. A tag is resolved first."""
-        reference = _reference(ref)
-        source = self.repository(reference.repository)
-        target = reference.target
-        subject = target if isinstance(target, Digest) else (await source.resolve(target)).descriptor.digest
-        async for found in source.referrers(subject, artifact_type=artifact_type):
+        at = await self.open(ref)
+        subject = at.name if isinstance(at.name, Digest) else (await at.source.resolve(at.name)).descriptor.digest
+        async for found in at.source.referrers(subject, artifact_type=artifact_type):
             yield found
 
     # --- images --------------------------------------------------------------------------------
 
-    async def image(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> Image:
+    async def image(self, ref: str | Reference | Locator, *, platform: str | PlatformSelector | None = None) -> Image:
         """Return the image of one platform with its config.
 
         Raises PlatformChoiceError when more than one platform is left, or none; UnsupportedError for an artifact.
         """
         from orlop.image.view import open_image
 
-        reference = _reference(ref)
-        source = self.repository(reference.repository)
-        return await open_image(source, reference.target, _selector(platform), str(ref))
+        at = await self.open(ref)
+        return await open_image(at.source, at.name, _selector(platform), str(ref))
 
-    async def images(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> list[Image]:
+    async def images(
+        self, ref: str | Reference | Locator, *, platform: str | PlatformSelector | None = None
+    ) -> list[Image]:
         """Return the images of every platform that the selector leaves, in the index's order, fetched side by side."""
         from orlop.image.resolve import platforms_of
         from orlop.image.view import image_of
 
-        reference = _reference(ref)
-        source = self.repository(reference.repository)
-        manifest = await source.manifest(reference.target)
+        at = await self.open(ref)
+        source = at.source
+        manifest = await source.manifest(at.name)
         if not isinstance(manifest, Index):
             return [await image_of(source, manifest, None, str(ref))]
         index = manifest
@@ -254,29 +302,34 @@ class AsyncClient:
         outcomes = self._runtime.map(view, entries, limit=min(8, len(entries) or 1), ordered=True)
         return [outcome.result() async for outcome in outcomes]
 
-    async def config(self, ref: str | Reference, *, platform: str | PlatformSelector | None = None) -> ImageConfig:
+    async def config(
+        self, ref: str | Reference | Locator, *, platform: str | PlatformSelector | None = None
+    ) -> ImageConfig:
         """Return the image config of one platform. Raises as ``image`` does."""
+        from orlop.image.resolve import ANY
         from orlop.image.view import image_of, read_config
 
-        reference = _reference(ref)
-        manifest = await self.manifest(ref, platform=platform or PlatformSelector())
+        at = await self.open(ref)
+        manifest = await _manifest(at, platform or ANY)
         if not isinstance(manifest, ImageManifest):
-            return (await image_of(self.repository(reference.repository), manifest, None, str(ref))).config
-        return await read_config(self.repository(reference.repository), manifest, str(ref))
+            return (await image_of(at.source, manifest, None, at.text)).config
+        return await read_config(at.source, manifest, at.text)
 
     # --- blobs ---------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def blob(self, ref: str | Reference, *, start: int = 0, stop: int | None = None) -> AsyncIterator[ByteStream]:
+    async def blob(
+        self, ref: str | Reference | Locator, *, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[ByteStream]:
         """Open a blob, ``repository@digest``, as a stream of chunks from byte ``start`` up to and without ``stop``.
 
         A whole blob is verified as it is read; a part cannot be. Raises BlobNotFoundError, IntegrityError's kinds.
         """
-        repository, digest = _blob(ref)
-        async with self.repository(repository).open(digest, start=start, stop=stop) as stream:
+        at, digest = _blob(ref)
+        async with (await self.source(at)).open(digest, start=start, stop=stop) as stream:
             yield stream
 
-    async def read_blob(self, ref: str | Reference, *, limit: int = BLOB_LIMIT) -> bytes:
+    async def read_blob(self, ref: str | Reference | Locator, *, limit: int = BLOB_LIMIT) -> bytes:
         """Return a whole small blob, verified. limit: most bytes, above which LimitError is raised."""
         from orlop.errors import LimitError
 
@@ -291,7 +344,7 @@ class AsyncClient:
         return b"".join(parts)
 
     async def download(
-        self, ref: str | Reference, path: str, *, progress: Callable[[int, int | None], None] | None = None
+        self, ref: str | Reference | Locator, path: str, *, progress: Callable[[int, int | None], None] | None = None
     ) -> int:
         """Write a blob to a file, verified, and return its size in bytes.
 
@@ -301,12 +354,15 @@ class AsyncClient:
         from orlop.content.files import Save
         from orlop.registry.blobs import blob_size
 
-        repository, digest = _blob(ref)
-        stated = await blob_size(self._session, repository, digest) if progress is not None else None
-        size = stated if stated is not None and stated >= 0 else None
+        at, digest = _blob(ref)
+        source = await self.source(at)
+        size = None
+        if isinstance(at, Reference):
+            # Written once: a layer in a file is not copied into the cache as well.
+            source = RemoteRepository(self._session, at.repository, self._manifest_limit)
+            stated = await blob_size(self._session, at.repository, digest) if progress is not None else None
+            size = stated if stated is not None and stated >= 0 else None
         told = None if progress is None else (lambda done: progress(done, size))
-        # Written once: a layer in a file is not copied into the cache as well.
-        source = RemoteRepository(self._session, repository, self._manifest_limit)
         return await Save(source, digest, size, path, self._runtime, told).run()
 
     # --- many at once --------------------------------------------------------------------------
@@ -405,18 +461,34 @@ class AsyncClient:
         return await authorization(self._session, name, (scope,))
 
 
-def _reference(ref: str | Reference) -> Reference:
-    return ref if isinstance(ref, Reference) else Reference.parse(ref)
-
-
 def _selector(platform: str | PlatformSelector | None) -> PlatformSelector | None:
-    return PlatformSelector.parse(platform) if isinstance(platform, str) else platform
+    if not isinstance(platform, str):
+        return platform
+    from orlop.model.platform import PlatformSelector
+
+    return PlatformSelector.parse(platform)
 
 
-def _blob(ref: str | Reference) -> tuple[Repository, Digest]:
-    reference = ref if isinstance(ref, Reference) else Reference.parse(ref, default_tag=False)
-    if reference.digest is None:
+async def _manifest(at: Located, platform: str | PlatformSelector | None) -> Manifest:
+    manifest = await at.source.manifest(at.name)
+    if platform is None or not isinstance(manifest, Index):
+        return manifest
+    from orlop.image.resolve import resolve_platform
+
+    chosen = resolve_platform(manifest, _selector(platform), at.text)
+    return await at.source.manifest(chosen.digest)
+
+
+def _blob(ref: str | Reference | Locator) -> tuple[Reference | Locator, Digest]:
+    if isinstance(ref, str):
+        if is_locator(ref):
+            from orlop.model.locator import Locator
+
+            ref = Locator.parse(ref)
+        else:
+            ref = Reference.parse(ref, default_tag=False)
+    if ref.digest is None:
         error = InputError(str(ref), "a blob is named repository@digest")
         error.noun = "the name of a blob"
         raise error
-    return reference.repository, reference.digest
+    return ref, ref.digest

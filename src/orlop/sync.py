@@ -208,6 +208,8 @@ class Client:
         self.runtime.call(self.steps.close())
         self.runtime.close()
 
+    open = blocking(AsyncClient.open)
+    source = blocking(AsyncClient.source)
     ping = blocking(AsyncClient.ping)
     catalog = blocking_iter(AsyncClient.catalog)
     tags = blocking_iter(AsyncClient.tags)

@@ -1,7 +1,7 @@
 """From the text of a REF to what it names.
 
-The one place where locators (``oci:DIR``) will be told from references. A locator's scheme wins over an image of
-that name, today as well, so that a command means the same when they can be read: ``docker.io/library/oci:1`` is the image.
+The one place where locators (``oci:DIR``) are told from references. A locator's scheme wins over an image of that name:
+``docker.io/library/oci:1`` is the image.
 """
 
 from __future__ import annotations
@@ -9,23 +9,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop.errors import InputError, PlatformChoiceError
-from orlop.model.reference import Reference, RegistryHost
+from orlop.model.reference import Reference, RegistryHost, is_locator
 
 if TYPE_CHECKING:
     from orlop import Platform, PlatformSelector
     from orlop.cli.context import App
+    from orlop.model.locator import Locator
 
-LOCATOR_SCHEMES = ("oci", "oci-archive", "docker-archive")
+
+def named(app: App, text: str) -> Reference | Locator:
+    """Return what the text names, for ``client.open`` and every other method: a locator, or a reference.
+
+    The registry of a reference is noted as one that the command names. Raises InputError's kinds.
+    """
+    if is_locator(text):
+        from orlop.model.locator import Locator
+
+        return Locator.parse(text)
+    return reference_named(app, text)
 
 
-def named(app: App, text: str, *, default_tag: bool = True) -> Reference:
-    """Return the reference, its registry noted as one that the command names. Raises InputError's kinds."""
-    if text.startswith(LOCATOR_SCHEMES):
-        scheme, colon, rest = text.partition(":")
-        if colon and scheme in LOCATOR_SCHEMES:
-            error = InputError(text, f"{scheme}: is a locator scheme, and this command reads registries")
-            error.noun = "a reference"
-            raise error.with_hint(f"docker.io/library/{scheme}:{rest or 'TAG'} names the image")
+def reference_named(app: App, text: str, *, default_tag: bool = True) -> Reference:
+    """Return the reference, for commands that only a registry can answer. Raises InputError's kinds, for locators too."""
+    if is_locator(text):
+        scheme, _, rest = text.partition(":")
+        error = InputError(text, f"{scheme}: is a locator scheme, and this command reads registries")
+        error.noun = "a reference"
+        raise error.with_hint(f"docker.io/library/{scheme}:{rest or 'TAG'} names the image")
     reference = Reference.parse(text, default_tag=default_tag)
     app.name_registry(reference.repository.host)
     return reference

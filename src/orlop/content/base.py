@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from orlop.model.descriptor import Descriptor
     from orlop.model.digest import Digest
+    from orlop.model.locator import Locator
     from orlop.model.manifest import Manifest
-    from orlop.model.reference import RepositoryName, Tag
+    from orlop.model.reference import Reference, RepositoryName, Tag
 
 ByteStream = AsyncIterator[bytes]
 
@@ -34,6 +35,24 @@ class Resolved:
 
     descriptor: Descriptor
     seen: Mapping[str, str] = field(default_factory=dict)
+
+
+class Located:
+    """Where the text of a reference leads.
+
+    source: the repository, or the place that a locator names. name: a tag or a digest to ask it for. reference: the text
+    as it was parsed; ``with_digest`` pins either kind.
+    """
+
+    __slots__ = ("name", "reference", "source")
+
+    def __init__(self, source: Source, name: Tag | Digest, reference: Reference | Locator) -> None:
+        self.source, self.name, self.reference = source, name, reference
+
+    @property
+    def text(self) -> str:
+        """The reference, for messages."""
+        return str(self.reference)
 
 
 class Pushed(Enum):

@@ -15,6 +15,8 @@ from orlop.model.value import TextValue
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
+LOCATOR_SCHEMES = ("oci", "oci-archive", "docker-archive", "store")
+"""Schemes of places that are no registry. Each wins over an image of that name: ``docker.io/library/oci:1`` is the image."""
 NAME_LIMIT = 255
 
 _HUB_ALIASES = frozenset({"index.docker.io", "registry-1.docker.io"})
@@ -180,6 +182,11 @@ class Reference:
         return Reference(self.repository, tag)
 
     @property
+    def pinned(self) -> str:
+        """``repository@digest`` where there is a digest, else the whole name."""
+        return f"{self.repository}@{self.digest.value}" if self.digest else str(self)
+
+    @property
     def familiar(self) -> str:
         """The short form: ``debian:latest``."""
         return self.repository.familiar + self._suffix()
@@ -192,6 +199,12 @@ class Reference:
         return f"{self.repository}{self._suffix()}"
 
 
+def is_locator(text: str) -> bool:
+    """Whether the text names a place of ``orlop.sources``, such as ``oci:DIR``, instead of an image in a registry."""
+    return text.startswith(_LOCATORS)
+
+
+_LOCATORS = tuple(f"{scheme}:" for scheme in LOCATOR_SCHEMES)
 _LATEST = Tag.trusted(DEFAULT_TAG)
 
 

@@ -12,7 +12,7 @@ from orlop.cli.context import usage
 from orlop.cli.folders import home
 from orlop.cli.lazy import Group
 from orlop.cli.render import Answer, columns, show
-from orlop.cli.sources import named
+from orlop.cli.sources import reference_named
 from orlop.cli.status import NEGATIVE
 from orlop.cli.streams import is_terminal
 from orlop.errors import NetworkError, UnauthenticatedError
@@ -195,7 +195,7 @@ def token(app: App, repository: str, header: bool, push: bool) -> None:
 
     Where the registry asks for none, nothing is printed.
     """
-    reference = named(app, repository, default_tag=False)
+    reference = reference_named(app, repository, default_tag=False)
     with app.client() as client:
         value = client.token(reference.repository, actions=("pull", "push") if push else ("pull",))
     if not value:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from orlop import Client, Reference
     from orlop.cli.context import App
+    from orlop.model.locator import Locator
 
 blob = Group("blob", help="Layers and other content, by digest.")
 
@@ -36,7 +37,7 @@ def get(app: App, ref: str, to: str | None) -> None:
 
     Standard output has been written when a wrong digest is noticed: then the exit status is 5.
     """
-    reference = named(app, ref, default_tag=False)
+    reference = named(app, ref)
     if reference.digest is None:
         error = InputError(ref, "a blob is named REPO@DIGEST")
         error.noun = "the name of a blob"
@@ -52,7 +53,7 @@ def get(app: App, ref: str, to: str | None) -> None:
             _to_file(app, client, reference, to)
 
 
-def _to_file(app: App, client: Client, reference: Reference, to: str) -> None:
+def _to_file(app: App, client: Client, reference: Reference | Locator, to: str) -> None:
     from orlop.cli.progress import Progress
     from orlop.cli.table import size
 
@@ -64,7 +65,7 @@ def _to_file(app: App, client: Client, reference: Reference, to: str) -> None:
         app.streams.note(f"{size(written)} in {to}")
 
 
-def _to_output(app: App, client: Client, reference: Reference) -> None:
+def _to_output(app: App, client: Client, reference: Reference | Locator) -> None:
     with client.blob(reference) as chunks:
         if app.streams.terminal:
             _to_terminal(app, chunks)

@@ -117,7 +117,7 @@ def os_(app: App, refs: tuple[str, ...]) -> None:
         from orlop.image.osinfo import read_os
 
         found = await chosen(app, client, ref, selector)
-        return await read_os(client.repository(named(app, ref).repository), found)
+        return await read_os(await client.source(named(app, ref)), found)
 
     def line(_: str, found: dict[str, Any]) -> bytes:
         return b'"os":' + json.dumps(found, separators=(",", ":")).encode()

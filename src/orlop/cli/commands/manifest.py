@@ -12,7 +12,6 @@ from orlop.cli.batch import ask, quote
 from orlop.cli.lazy import Group
 from orlop.cli.render import Answer
 from orlop.cli.sources import named, require_platform
-from orlop.model.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +46,7 @@ def get(app: App, refs: tuple[str, ...]) -> None:
         if selector is None:
             return found, found.kind
         if not isinstance(found, Index):
-            await check_platform(client, ref, found.digest, selector)
+            await check_platform(app, client, ref, found.digest, selector)
             return found, found.kind
         from orlop.image.resolve import resolve_platform
 
@@ -83,15 +82,16 @@ def _document_line(_: str, found: tuple[Manifest, str]) -> bytes:
     )
 
 
-async def check_platform(client: AsyncClient, ref: str, digest: Digest, selector: PlatformSelector | None) -> None:
+async def check_platform(
+    app: App, client: AsyncClient, ref: str, digest: Digest, selector: PlatformSelector | None
+) -> None:
     """Check a manifest that is no index against the platform that was asked for: its config states it.
 
     Raises PlatformChoiceError. What has no config of an image has no platform, so nothing is checked.
     """
     from orlop.image.summary import summarise
 
-    reference = Reference.parse(ref)
-    found = await summarise(client.repository(reference.repository), digest)
+    found = await summarise(await client.source(named(app, ref)), digest)
     if selector is not None:
         require_platform(found.platform, selector, ref)
 
@@ -132,7 +132,7 @@ def resolve(app: App, refs: tuple[str, ...]) -> None:
 
 
 def _pinned(found: Resolution) -> str:
-    return f"{found.reference.repository}@{found.descriptor.digest}"
+    return found.reference.pinned
 
 
 def _resolve(
@@ -141,7 +141,7 @@ def _resolve(
     async def question(client: AsyncClient, ref: str) -> Resolution:
         found = await client.resolve(named(app, ref), platform=selector)
         if app.platform_given and found.kind == "image":
-            await check_platform(client, ref, found.descriptor.digest, selector)
+            await check_platform(app, client, ref, found.descriptor.digest, selector)
         return found
 
     def fields(found: Resolution) -> dict[str, object]:

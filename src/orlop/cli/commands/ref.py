@@ -9,7 +9,7 @@ import click
 from orlop.cli import options
 from orlop.cli.lazy import Group
 from orlop.cli.render import Answer, show
-from orlop.cli.sources import named
+from orlop.cli.sources import reference_named
 
 if TYPE_CHECKING:
     from orlop import Reference
@@ -26,7 +26,7 @@ ref = Group("ref", help="References, taken apart.")
 @click.pass_obj
 def parse(app: App, text: str) -> None:
     """Print the whole name of REF, and with --output table or json its parts. Nothing is asked of any registry."""
-    reference = named(app, text)
+    reference = reference_named(app, text)
     fields = _fields(reference)
     show(
         app,

@@ -13,7 +13,7 @@ from orlop.cli.context import usage
 from orlop.cli.lazy import Group
 from orlop.cli.lists import names_line, show_names, show_pages
 from orlop.cli.render import Answer, columns, mode_of
-from orlop.cli.sources import named
+from orlop.cli.sources import reference_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def list_(
 
 
 def _repository(app: App, text: str) -> Reference:
-    reference = named(app, text, default_tag=False)
+    reference = reference_named(app, text, default_tag=False)
     if reference.tag is not None and reference.digest is None:
         raise usage(f"{text} names a tag, and this lists the tags of a repository").with_hint(
             f"leave out :{reference.tag}; or give a digest to see its other tags"
