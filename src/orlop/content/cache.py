@@ -98,7 +98,7 @@ class Cache:
                 self._packs.write((bytes.fromhex(d.hex), b) for d, b in pending.items() if d.algorithm == "sha256")
             for digest, data in pending.items():
                 if not packed or digest.algorithm != "sha256":
-                    _write(self._path(digest), data)
+                    write_file(self._path(digest), data)
             if packed or digest.hex[0] == "0":  # a look at every file, for one flush in sixteen
                 self.shrink()
 
@@ -153,8 +153,8 @@ class Cache:
 
     def _folders(self) -> list[tuple[str, list[str]]]:
         folders = []
-        for algorithm in ("sha256", "sha512"):
-            for folder, _, names in os.walk(f"{self.root}/{algorithm}"):
+        for kept in ("sha256", "sha512", "derived"):
+            for folder, _, names in os.walk(f"{self.root}/{kept}"):
                 if len(os.path.basename(folder)) == 2:
                     folders.append((folder, names))
         packs = f"{self.root}/packs"
@@ -176,7 +176,7 @@ def _read(path: str) -> bytes | None:
         os.close(descriptor)
 
 
-def _write(path: str, data: bytes) -> None:
+def write_file(path: str, data: bytes) -> None:
     """Write a file beside its place and rename it. Raises OSError, leaving nothing behind."""
     part = f"{path}.{os.getpid():x}-{os.urandom(4).hex()}.part"
     os.makedirs(os.path.dirname(path), exist_ok=True)

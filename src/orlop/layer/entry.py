@@ -27,6 +27,7 @@ class Entry(NamedTuple):
     when it is read. mtime_ns: nanoseconds since 1970. link: target of a link, as written. offset: of its first header in the
     unpacked layer, extended ones counted; data_offset: of its content there. stored: bytes there, which for a sparse file are
     fewer than ``size``; sparse: where its (offset, length) pieces go, None for an ordinary one. raw: the path as written.
+    sha256: of a file's content, 32 bytes; b"" before it was read (an entry that a Scanner gives), and for what is no file.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Entry(NamedTuple):
     stored: int
     sparse: tuple[tuple[int, int], ...] | None
     raw: str
+    sha256: bytes = b""
 
     @property
     def mtime(self) -> float:

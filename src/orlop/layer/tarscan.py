@@ -24,7 +24,7 @@ from orlop.layer.entry import (
 )
 from orlop.layer.limits import DEFAULT_LIMITS
 from orlop.layer.sinks import SparseSink
-from orlop.layer.tarheader import BLOCK, Header, is_header, parse
+from orlop.layer.tarheader import BLOCK, SIZE_LIMIT, Header, is_header, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -222,6 +222,8 @@ class Scanner:
         if records:
             if "mtime" in records:
                 mtime_ns = pax.nanoseconds(records["mtime"])
+                if abs(mtime_ns) > SIZE_LIMIT:
+                    raise ValueError("a time out of range")
             uid = pax.signed(records["uid"]) if "uid" in records else uid
             gid = pax.signed(records["gid"]) if "gid" in records else gid
             uname = pax.text(records["uname"]) if "uname" in records else uname

@@ -1,0 +1,169 @@
+"""One pass over a layer that streams in: inflated and scanned here, hashed on a thread beside, an index in the end."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from orlop.errors import DigestMismatchError, SizeMismatchError, TruncatedError
+from orlop.layer.aside import Aside
+from orlop.layer.entry import FILE
+from orlop.layer.index import IndexBuilder, LayerIndex, Point
+from orlop.layer.inflate import Inflater
+from orlop.layer.limits import DEFAULT_LIMITS
+from orlop.layer.sinks import Sink, SparseSink
+from orlop.layer.tarscan import Scanner
+from orlop.model.digest import Digest, Hasher
+
+if TYPE_CHECKING:
+    from orlop.layer.entry import Entry
+    from orlop.layer.index import Entries
+    from orlop.layer.limits import Limits
+    from orlop.layer.tarscan import Wanted
+
+HOLES_LIMIT = 1024 * 1024 * 1024
+"""Bytes of the holes of one layer's sparse files that are hashed; files beyond have no ``sha256``."""
+
+
+class Pass:
+    """Reads one layer that is pushed in, whose bytes as stored are verified by their source.
+
+    what: names it in a message. digest, size: of those bytes. diff_id: of the archive inside, checked where it is given and
+    worked out where it is not. wanted: Scanner's. Call ``finish`` or ``close`` in the end.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        digest: Digest,
+        size: int | None,
+        diff_id: Digest | None,
+        *,
+        wanted: Wanted | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.what = what
+        self._digest, self._size, self._diff_id = digest, size, diff_id
+        self._inflater = Inflater(what, limits=limits)
+        self._scanner = Scanner(what, wanted=wanted, limits=limits)
+        self._contents = Contents(diff_id.algorithm if diff_id else "sha256")
+        self._aside: Aside[tuple[bytes, list[Entry]]] = Aside(self._contents.take, "hash")
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes as stored. Raises IntegrityError and its kinds, LimitError."""
+        if self._size is not None and self._inflater.packed_size + len(chunk) > self._size:
+            raise SizeMismatchError(self.what, self._size, self._inflater.packed_size + len(chunk))
+        for piece in self._inflater.feed(chunk):
+            self._aside.put((piece, self._scanner.feed(piece)))
+
+    def finish(self) -> LayerIndex:
+        """End the layer, and return its index. Raises IntegrityError's kinds where it is not what it should be."""
+        inflater = self._inflater
+        if self._size is not None and inflater.packed_size < self._size:
+            raise TruncatedError(self.what, self._size, inflater.packed_size)
+        inflater.finish()
+        self._scanner.finish()
+        self._aside.finish()
+        diff_id = self._contents.digest()
+        if self._diff_id is not None and diff_id != self._diff_id:
+            raise DigestMismatchError(f"the archive in {self.what}", str(self._diff_id), str(diff_id))
+        points = tuple(Point(packed * 8, unpacked) for packed, unpacked in inflater.starts)
+        return LayerIndex(
+            self._digest,
+            diff_id,
+            inflater.kind,
+            inflater.packed_size,
+            inflater.unpacked_size,
+            self._contents.finish(),
+            points,
+        )
+
+    def close(self) -> None:
+        """End the thread."""
+        self._aside.close()
+
+
+class Contents:
+    """Hashes an archive as a whole and each of its files, as the pieces and the entries that began in them come."""
+
+    def __init__(self, algorithm: str = "sha256") -> None:
+        self._whole = Hasher(algorithm)
+        self._builder = IndexBuilder()
+        self._at = 0
+        self._waiting: list[Entry] = []
+        self._hash = ContentHash()
+        self._sink: SparseSink | None = None
+        self._begun = False
+        self._holes = 0
+
+    def take(self, item: tuple[bytes, list[Entry]]) -> None:
+        """Take a piece, and the members whose headers ended in it."""
+        piece, entries = item
+        self._whole.update(piece)
+        view = memoryview(piece)
+        start, end = self._at, self._at + len(piece)
+        self._at = end
+        self._waiting += entries
+        done = 0
+        for entry in self._waiting:
+            if entry.kind == FILE:
+                hashed = self._hashed(entry, view, start, end)
+                if hashed is None:
+                    break
+                entry = hashed
+            self._builder.add(entry)
+            done += 1
+        del self._waiting[:done]
+
+    def _hashed(self, entry: Entry, view: memoryview, start: int, end: int) -> Entry | None:
+        """Hash what the piece holds of a file; return the entry when that was its end."""
+        first, stop = entry.data_offset, entry.data_offset + entry.stored
+        if first >= start and stop <= end and entry.sparse is None:
+            return entry._replace(sha256=hashlib.sha256(view[first - start : stop - start]).digest())
+        if not self._begun:
+            if entry.sparse is not None:
+                holes = entry.size - entry.stored
+                if self._holes + holes > HOLES_LIMIT:
+                    return entry
+                self._holes += holes
+            self._begun, self._hash = True, ContentHash()
+            self._sink = None if entry.sparse is None else SparseSink(self._hash, entry.sparse, entry.size)
+        if stop > start and first < end:
+            part = view[max(first - start, 0) : stop - start]
+            if self._sink is None:
+                self._hash.update(part)
+            else:
+                self._sink.write(bytes(part))
+        if stop > end:
+            return None
+        (self._sink or self._hash).close()
+        self._begun = False
+        return entry._replace(sha256=self._hash.value)
+
+    def digest(self) -> Digest:
+        """Return the digest of the whole archive."""
+        return self._whole.digest()
+
+    def finish(self) -> Entries:
+        """Return the members."""
+        return self._builder.finish()
+
+
+class ContentHash(Sink):
+    """The sha256 of one file's content."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.value = b""
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        self._hash.update(piece)
+
+    def update(self, piece: memoryview) -> None:
+        """Take the next bytes, uncopied."""
+        self._hash.update(piece)
+
+    def close(self) -> None:
+        """Set ``value``."""
+        self.value = self._hash.digest()
