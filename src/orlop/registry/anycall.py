@@ -44,7 +44,7 @@ async def authorization(session: Session, repository: Repository, scopes: tuple[
     Asks the registry for its challenge, then its token service. Raises AccessError and its kinds.
     """
     target = build(Tags(repository.name, 1, ""))
-    response = await session.fetch(Call("GET", target, repository, headers={"authorization": ""}))
+    response = await session.fetch(Call("GET", target, repository, anonymous=True))
     if response.status != 401:
         return ""
     challenges = parse_challenges(response.headers.all("www-authenticate"))

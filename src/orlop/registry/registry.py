@@ -75,7 +75,7 @@ class RemoteRegistry(Namespace):
 
         A 401 is an answer: it says how to sign in. Raises RegistryError and its kin for anything but 200 and 401.
         """
-        plain = await self.session.fetch(Call("GET", build(Base()), self.host, headers={"authorization": ""}))
+        plain = await self.session.fetch(Call("GET", build(Base()), self.host, anonymous=True))
         challenges = parse_challenges(plain.headers.all("www-authenticate"))
         response, signed = plain, False
         if plain.status == 401:

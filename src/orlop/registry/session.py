@@ -37,10 +37,11 @@ class Call:
     """One request to a registry, before it is known to which endpoint and as whom.
 
     target: path and query, or an absolute URL on the registry's origin (a page's Link). subject: who it is about, for
-    credentials and tokens. limit: most bytes of the answer's body. mirrored: mirrors may answer it.
+    credentials and tokens. limit: most bytes of the answer's body. mirrored: mirrors may answer it. anonymous: sent as
+    nobody, to hear what the registry then says.
     """
 
-    __slots__ = ("body", "headers", "limit", "method", "mirrored", "scopes", "subject", "target", "whole")
+    __slots__ = ("anonymous", "body", "headers", "limit", "method", "mirrored", "scopes", "subject", "target", "whole")
 
     def __init__(
         self,
@@ -53,9 +54,11 @@ class Call:
         *,
         limit: int = ERROR_BODY_LIMIT,
         mirrored: bool = False,
+        anonymous: bool = False,
     ) -> None:
         self.method, self.target, self.subject, self.scopes = method, target, subject, scopes
         self.headers, self.body, self.limit, self.mirrored = headers or {}, body, limit, mirrored
+        self.anonymous = anonymous
         self.whole = True
 
 
@@ -199,7 +202,7 @@ class Session:
     async def _signed(self, endpoint: Endpoint, call: Call, tried: int) -> Answer:
         """Send as whoever we are there; after a 401, as whom its challenge lets us be."""
         url = call.target if call.target.startswith("http") else endpoint.base + call.target
-        own = any(name.lower() == "authorization" for name in call.headers)
+        own = call.anonymous or any(name.lower() == "authorization" for name in call.headers)
         authorization = None if own else await self.authenticator.authorization(endpoint.subject, call.scopes)
         for sign_ins in range(_MOST_SIGN_INS + 1):
             headers = {**call.headers, "authorization": authorization} if authorization else call.headers
