@@ -38,6 +38,6 @@ def resolve_platform(index: Index, selector: PlatformSelector | None, reference:
     if len({entries[at].digest for at in left}) == 1:
         return entries[left[0]]
     available = tuple(str(entry.platform) if entry.platform else f"(no platform) {entry.digest}" for entry in entries)
-    raise PlatformChoiceError(reference, str(wanted), available, len(left)).with_hint(
+    raise PlatformChoiceError(reference, str(wanted) if wanted else "", available, len(left)).with_hint(
         "choose one with --platform os[(version)]/arch[/variant]"
     )
