@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from orlop.content.base import Located
+from orlop.auth.credential import CredentialSource
 from orlop.errors import InputError, OrlopError
 from orlop.model.digest import Digest
 from orlop.model.manifest import MANIFEST_LIMIT, ImageManifest, Index
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from orlop.auth.credential import CredentialSource
+    from orlop.auth.credential import Credential
     from orlop.content.base import ByteStream, Resolved, Source
     from orlop.content.cache import Cache
     from orlop.image.layers import LayerStore
@@ -84,7 +85,7 @@ class AsyncClient:
     A ``platform`` is ``"linux/arm64"`` or a PlatformSelector; None takes a single-platform image as it is, and an index
     where one is asked for.
 
-    credentials: where to look them up; None reads the Docker and Podman files. hosts: connection options by host name;
+    credentials: of registries by host name, or where to look them up; None reads the Docker and Podman files. hosts: connection options by host name;
     defaults: for all other hosts. cache: a Cache, or None to keep nothing. concurrency: how many references ``many``
     works on at once. manifest_limit: most bytes of a manifest. trace: called with every exchange, secrets left out.
     """
@@ -92,7 +93,7 @@ class AsyncClient:
     def __init__(
         self,
         *,
-        credentials: CredentialSource | None = None,
+        credentials: CredentialSource | Mapping[str, Credential] | None = None,
         hosts: Mapping[str, HostOptions] | None = None,
         defaults: HostOptions | None = None,
         cache: Cache | None = None,
@@ -107,6 +108,11 @@ class AsyncClient:
 
             # The one place below the command line that looks at the environment: whoever passes nothing asks for it.
             credentials = default_keychain(os.environ, os.path.expanduser("~"))
+        elif not isinstance(credentials, CredentialSource):
+            from orlop.auth.keychain import Chain, ExplicitSource
+
+            given = credentials.items()
+            credentials = Chain([ExplicitSource(RegistryHost(host), credential) for host, credential in given])
         self._runtime = runtime
         self._cache = cache
         self._manifest_limit = manifest_limit

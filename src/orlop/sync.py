@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from orlop.auth.credential import CredentialSource
+    from orlop.auth.credential import Credential, CredentialSource
     from orlop.client import Item
     from orlop.content.base import ByteStream
     from orlop.content.cache import Cache
@@ -174,7 +174,7 @@ class Client:
     def __init__(
         self,
         *,
-        credentials: CredentialSource | None = None,
+        credentials: CredentialSource | Mapping[str, Credential] | None = None,
         hosts: Mapping[str, HostOptions] | None = None,
         defaults: HostOptions | None = None,
         cache: Cache | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orlop import AsyncClient, Cache, Client, Digest, HostOptions, Index, PlatformSelector
+from orlop import AsyncClient, Cache, Client, Credential, Digest, HostOptions, Index, PlatformSelector
 from orlop.auth.keychain import Chain
 from orlop.errors import (
     BlobNotFoundError,
@@ -16,10 +16,12 @@ from orlop.errors import (
     LimitError,
     ManifestNotFoundError,
     PlatformChoiceError,
+    UnauthenticatedError,
     UnsupportedError,
 )
 from orlop.testing import Registry, builders, faults
 from orlop.testing import registry as run_registry
+from orlop.testing.profiles import profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -303,3 +305,12 @@ def test_the_asynchronous_client_makes_the_same_journey(filled: Any) -> None:
     assert len(tags) == len(items) == 100
     assert all(item.result().digest == filled.list.digest for item in items)
     assert size == image.layers[0].size
+
+
+def test_credentials_may_be_a_mapping_by_host(filled: Any) -> None:
+    with profile("basic", users={"me": "secret"}, store=filled.store) as signed:
+        with Client(credentials={signed.host: Credential("me", "secret")}) as client:
+            assert client.manifest(f"{signed.host}/team/app:t000").digest == filled.list.digest
+        with Client(credentials={"elsewhere.example": Credential("me", "secret")}) as client:
+            with pytest.raises(UnauthenticatedError):
+                client.manifest(f"{signed.host}/team/app:t000")
