@@ -311,6 +311,6 @@ def test_credentials_may_be_a_mapping_by_host(filled: Any) -> None:
     with profile("basic", users={"me": "secret"}, store=filled.store) as signed:
         with Client(credentials={signed.host: Credential("me", "secret")}) as client:
             assert client.manifest(f"{signed.host}/team/app:t000").digest == filled.list.digest
-        with Client(credentials={"elsewhere.example": Credential("me", "secret")}) as client:
-            with pytest.raises(UnauthenticatedError):
-                client.manifest(f"{signed.host}/team/app:t000")
+        elsewhere = Client(credentials={"elsewhere.example": Credential("me", "secret")})
+        with elsewhere as client, pytest.raises(UnauthenticatedError):
+            client.manifest(f"{signed.host}/team/app:t000")
