@@ -190,3 +190,11 @@ def test_a_short_timeout_holds_for_the_connection_too(home: Path) -> None:
     app.options["timeout"] = 2.0
     hosts, defaults = app.connection()
     assert (hosts["a.example"].connect_timeout_s, defaults.connect_timeout_s) == (1, 2.0)
+
+
+def test_the_environment_may_name_another_file(orlop: Orlop, tmp_path: Path) -> None:
+    env = {"ORLOP_SETTINGS": str(tmp_path / "mine.json")}
+    assert orlop("settings", "path", env=env).text == f"{tmp_path / 'mine.json'}\n"
+    orlop("settings", "set", "output", "json", env=env)
+    assert orlop("settings", "get", "output", env=env).text == '"json"\n'
+    assert orlop("settings", "get", "output").status == 1

@@ -16,7 +16,9 @@ def home(environ: Mapping[str, str]) -> str:
 
 
 def settings_file(environ: Mapping[str, str]) -> str:
-    """Return the path of the settings file."""
+    """Return the path of the settings file: ORLOP_SETTINGS, else in the user's folder for such."""
+    if named := environ.get("ORLOP_SETTINGS"):
+        return named
     return os.path.join(_folder(environ, "XDG_CONFIG_HOME", ".config", "user_config_dir"), "settings.json")
 
 
