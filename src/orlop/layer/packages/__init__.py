@@ -1,0 +1,1 @@
+"""What package managers leave in a file system, read from its bytes."""
