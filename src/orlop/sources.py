@@ -6,32 +6,102 @@ is read through once and not with every question.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from orlop.content.base import Located
-from orlop.errors import UnsupportedError
+from orlop.errors import NotFoundError, StorageError, UnsupportedError
 from orlop.model.locator import Locator, parse_locator
+from orlop.model.manifest import MANIFEST_LIMIT
 
 if TYPE_CHECKING:
-    from orlop.content.base import Source
+    from collections.abc import Callable
+
+    from orlop.content.local import LocalSource
     from orlop.runtime import Runtime
 
 __all__ = ["Locator", "Places", "parse_locator"]
 
 
 class Places:
-    """The local places that a client has opened. manifest_limit: most bytes of a manifest."""
+    """The local places that a client has opened.
 
-    def __init__(self, runtime: Runtime, manifest_limit: int) -> None:
+    runtime: what their work runs on. manifest_limit: most bytes of a manifest.
+    """
+
+    def __init__(self, runtime: Runtime, manifest_limit: int = MANIFEST_LIMIT) -> None:
         self._runtime, self._manifest_limit = runtime, manifest_limit
+        self._open: dict[str, tuple[object, LocalSource]] = {}
+        self._outdated: list[LocalSource] = []
+        self._opening = runtime.lock()
 
     async def open(self, locator: str | Locator) -> Located:
-        """Return the place and the digest or the tag that the locator names in it."""
-        raise UnsupportedError("reading", str(locator))
+        """Return the place and the digest that the locator names in it.
 
-    async def source(self, locator: str | Locator) -> Source:
-        """Return the place, without a name in it."""
-        raise UnsupportedError("reading", str(locator))
+        Raises InputError for several images and no name, ManifestNotFoundError, and as ``source``.
+        """
+        parsed = Locator.parse(locator) if isinstance(locator, str) else locator
+        source = await self.source(parsed)
+        return Located(source, parsed.digest or await source.settle(parsed.name), parsed)
+
+    async def source(self, locator: str | Locator) -> LocalSource:
+        """Return the place, without a name in it.
+
+        Raises NotFoundError where there is none; StorageError, IntegrityError's kinds, LimitError for what cannot be read.
+        """
+        parsed = Locator.parse(locator) if isinstance(locator, str) else locator
+        async with self._opening:
+            return await self._runtime.run(self._source, parsed)
+
+    def _source(self, locator: Locator) -> LocalSource:
+        stamp = _stamp(locator)
+        known = self._open.get(locator.place)
+        if known is not None:
+            if known[0] == stamp:
+                return known[1]
+            self._outdated.append(known[1])  # someone may still read it
+        source = _OPENERS[locator.scheme](locator, self._runtime, self._manifest_limit)
+        self._open[locator.place] = (stamp, source)
+        return source
 
     async def close(self) -> None:
         """Close what is open."""
+        places = [*self._outdated, *(source for _, source in self._open.values())]
+        self._outdated, self._open = [], {}
+        for source in places:
+            await self._runtime.run(source.close)
+
+
+def _stamp(locator: Locator) -> object:
+    """Return what changes when the place is another than before. Raises NotFoundError, StorageError."""
+    folder = locator.scheme in {"oci", "store"}
+    try:
+        about = os.stat(locator.path)
+    except (FileNotFoundError, NotADirectoryError):
+        error = NotFoundError(locator.path, "the file system", f"{locator} names no {'folder' if folder else 'file'}")
+        error.noun = "folder" if folder else "file"
+        raise error from None
+    except (OSError, ValueError) as cause:
+        raise StorageError(locator.path, f"cannot be read: {cause}") from cause
+    if os.path.isdir(locator.path) is not folder:
+        hint = "oci:DIR reads a layout in a folder, oci-archive:FILE and docker-archive:FILE a file"
+        raise StorageError(locator.path, f"is {'no folder' if folder else 'a folder'}").with_hint(hint)
+    return None if folder else (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+def _layout(locator: Locator, runtime: Runtime, manifest_limit: int) -> LocalSource:
+    from orlop.content.layout import LayoutFolder
+
+    return LayoutFolder(locator.path, runtime, manifest_limit)
+
+
+def _not_yet(locator: Locator, _runtime: Runtime, _limit: int) -> LocalSource:
+    raise UnsupportedError("reading", str(locator))
+
+
+_OPENERS: dict[str, Callable[[Locator, Runtime, int], LocalSource]] = {
+    "oci": _layout,
+    "oci-archive": _not_yet,
+    "docker-archive": _not_yet,
+    "store": _not_yet,
+}
