@@ -1,0 +1,88 @@
+"""The steps of an image's history, each beside the layer that it made.
+
+Rule: image-spec 1.1, config.md, "history": from the bottom up, one entry for each layer, and entries with ``empty_layer``
+for steps that changed the config only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orlop.image.view import Image
+    from orlop.model.imageconfig import HistoryEntry
+
+BUILDKIT = " # buildkit"
+"""What BuildKit puts after a step that made a layer."""
+
+NOP = "#(nop)"
+"""What the classic builder puts before a step that ran nothing."""
+
+_SHELLS = ("/bin/sh -c ", "cmd /S /C ", "powershell ", "pwsh ", "/bin/bash ", "/bin/ash ")
+_MARK_WITHIN = 400
+"""Characters before ``#(nop)``: a shell with its options, never a whole command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. number: its place in the history, from 0. layer: the index of the layer that it made, None where it made
+    none or where that cannot be told.
+    """
+
+    number: int
+    entry: HistoryEntry
+    layer: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The steps, bottom first. agrees: whether as many of them made a layer as there are layers, so that each is told."""
+
+    steps: tuple[Step, ...]
+    layers: int
+    agrees: bool
+
+    @property
+    def remark(self) -> str:
+        """What to tell a reader where history and layers do not agree, else ""."""
+        if self.agrees:
+            return ""
+        if not self.steps:
+            return "the config has no history"
+        made = sum(not step.entry.empty_layer for step in self.steps)
+        steps = "1 step" if made == 1 else f"{made} steps"
+        layers = "1 layer" if self.layers == 1 else f"{self.layers} layers"
+        return f"the history has {steps} with a layer, the manifest {layers}: which made which cannot be told"
+
+
+def history_of(image: Image) -> History:
+    """Return the image's steps with their layers; where the counts differ, none has a layer.
+
+    Raises InvalidManifestError for a history of another form.
+    """
+    entries = image.config.history
+    layers = len(image.manifest.layers)
+    agrees = sum(not entry.empty_layer for entry in entries) == layers
+    made = 0
+    steps = []
+    for number, entry in enumerate(entries):
+        layer = made if agrees and not entry.empty_layer else None
+        made += not entry.empty_layer
+        steps.append(Step(number, entry, layer))
+    return History(tuple(steps), layers, agrees)
+
+
+def without_mark(text: str) -> tuple[str, bool]:
+    """Return a step's text without the classic builder's ``SHELL #(nop)`` before it, and whether that was there."""
+    before, mark, after = text[:_MARK_WITHIN].partition(NOP)
+    if mark and (not before.strip() or before.startswith(_SHELLS)):
+        return after.lstrip() + text[_MARK_WITHIN:], True
+    return text, False
+
+
+def short_text(entry: HistoryEntry) -> str:
+    """Return what a step did on one line, for a table: no shell before it, no mark of the builder."""
+    text, _ = without_mark(entry.created_by)
+    text = text.removesuffix(BUILDKIT).removeprefix("/bin/sh -c ")
+    return " ".join(text.split()) or entry.comment
