@@ -120,8 +120,8 @@ def described(name: str, value: Any) -> Iterator[str]:
         yield text_of(value)
         return
     yield text_of(value)
-    twin = vars(importlib.import_module("orlop.client").AsyncClient) if name == "Client" else {}
-    for member_name, member in sorted(vars(value).items()):
+    twin = members(importlib.import_module("orlop.client").AsyncClient) if name == "Client" else {}
+    for member_name, member in sorted(members(value).items()):
         if member_name.startswith("_") or member_name in twin:
             continue
         function = getattr(member, "__func__", member)
@@ -129,6 +129,14 @@ def described(name: str, value: Any) -> Iterator[str]:
             yield f"`{signature(member_name, function)}`  \n{text_of(function)}"
         elif isinstance(member, property):
             yield f"`{member_name}`  \n{text_of(member)}"
+
+
+def members(kind: type) -> dict[str, Any]:
+    """Return what a class has of its own, and the client of its parts."""
+    bases = [
+        base for base in reversed(kind.__mro__) if base is kind or base.__module__.startswith("orlop.clientparts.")
+    ]
+    return {name: member for base in bases for name, member in vars(base).items()}
 
 
 def signature(name: str, value: Callable[..., object]) -> str:

@@ -28,6 +28,7 @@ READ_PATH = (
     "content/base.py",
     "registry",
     "client.py",
+    "clientparts",
     "sync.py",
     "cli/main.py",
 )

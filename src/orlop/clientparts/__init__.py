@@ -1,0 +1,1 @@
+"""The methods of the client by noun: classes that ``AsyncClient`` inherits."""
