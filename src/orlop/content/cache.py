@@ -48,6 +48,8 @@ class Cache:
         self._pending: dict[Digest, bytes] = {}
         self._waiting = 0
         self._found_packs: Packs | None = None
+        self._misses = 0
+        self._names: frozenset[str] | None = None
 
     @property
     def _packs(self) -> Packs:
@@ -66,7 +68,7 @@ class Cache:
         if data is not None:
             return data
         path = self._path(digest)
-        data = _read(path)
+        data = _read(path) if self._may_be_a_file(digest) else None
         if data is None and digest.algorithm == "sha256":
             found = self._packs.get(bytes.fromhex(digest.hex))
             if found is not None:
@@ -77,7 +79,20 @@ class Cache:
             if self._found_packs is not None:
                 self._found_packs.forget()
             return None
+        self._misses += data is None
         return data
+
+    def _may_be_a_file(self, digest: Digest) -> bool:
+        """Whether looking for the entry's own file is worth a system call.
+
+        After some misses the folders are listed once: asking for thousands of files that are not there costs more, above
+        all between threads. What another process adds later is fetched again.
+        """
+        if self._misses < _FEW:
+            return True
+        if self._names is None:
+            self._names = frozenset(name for _, names in self._folders() for name in names)
+        return digest.hex[2:] in self._names
 
     def put(self, digest: Digest, data: bytes) -> None:
         """Keep verified content."""
@@ -92,6 +107,7 @@ class Cache:
         pending, self._pending, self._waiting = self._pending, {}, 0
         if not pending:
             return
+        self._misses, self._names = 0, None
         packed = len(pending) > _FEW
         with suppress(OSError):
             if packed:
