@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from orlop.clientparts.attachments import Attachments
+from orlop.clientparts.compare import Compare
 from orlop.content.base import Located
 from orlop.auth.credential import CredentialSource
 from orlop.errors import InputError, OrlopError
@@ -78,7 +79,7 @@ class Item(Generic[R]):
         return self.value  # type: ignore[return-value]  # R may itself include None
 
 
-class AsyncClient(Attachments):
+class AsyncClient(Attachments, Compare):
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
     References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;

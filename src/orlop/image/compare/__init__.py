@@ -1,0 +1,1 @@
+"""Two images compared: layers, files, configs, metadata, packages."""
