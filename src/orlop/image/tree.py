@@ -161,6 +161,14 @@ class ImageTree:
             return Inode(node.layer_index, node.entry)
         return self._links.get((node.layer_index, node.entry.offset))
 
+    def inode_of(self, place: Place) -> Inode | None:
+        """Return the same for a place of ``root`` that is no folder."""
+        if place.entry is None:
+            return None
+        if place.entry.kind != HARDLINK:
+            return Inode(place.layer, place.entry)
+        return self._links.get((place.layer, place.entry.offset))
+
     def size(self, node: Node) -> int:
         """Return the bytes of a file, through a hard link as well; 0 for what is no file."""
         inode = self.inode(node)
@@ -367,10 +375,10 @@ def _whiteouts(root: Place) -> Iterator[str]:
         waiting += [(f"{path}/{name}" if path else name, child) for name, child in place.children.items()]
 
 
-def markers(root: Place) -> Iterator[str]:
-    """Yield the paths of the files that say what a layer takes away, as they stand in its archive."""
-    for path in _whiteouts(root):
-        folder, _, name = path.rpartition("/")
+def markers(tree: ImageTree) -> Iterator[str]:
+    """Yield the paths of the files that say what a layer, opened alone, takes away, as they stand in its archive."""
+    for node in tree.removed:
+        folder, _, name = node.path.rpartition("/")
         marker = OPAQUE if name == "*" else WHITEOUT + name
         yield f"{folder}/{marker}" if folder else marker
 
