@@ -226,6 +226,7 @@ class Client:
     compare_layers = blocking(AsyncClient.compare_layers)
     compare_config = blocking(AsyncClient.compare_config)
     compare_metadata = blocking(AsyncClient.compare_metadata)
+    packages = blocking(AsyncClient.packages)
     blob = blocking_context(AsyncClient.blob)
     read_blob = blocking(AsyncClient.read_blob)
     download = blocking(AsyncClient.download)

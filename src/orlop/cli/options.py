@@ -97,6 +97,14 @@ output_without_raw = shared(
 )
 """Add --output and --format, where there are no bytes of the registry to give."""
 
+
+
+def output_with(*more: str) -> Callable[[F], F]:
+    """Add --output and --format, where there are other documents to give than the registry's."""
+    outputs = (*(mode for mode in OUTPUTS if mode != "raw"), *more)
+    return shared(kept("--output", "-o", type=click.Choice(outputs), help=_OUTPUT_HELP), _FORMAT)
+
+
 platform = shared(
     kept("--platform", metavar="OS/ARCH[/VARIANT]", help="Which platform: linux/arm64, windows(10.0.20348)/amd64."),
     kept("--os", metavar="OS", help="Which operating system; what is not given does not restrict."),

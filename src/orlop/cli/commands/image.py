@@ -11,6 +11,7 @@ TABLE = {
     for verb, module, attribute, text in (
         ("inspect", "image_inspect", "inspect", "The config of an image."),
         ("os", "image_inspect", "os_", "Which operating system is inside."),
+        ("packages", "image_packages", "packages", "What is installed, and bills of materials of it."),
     )
 }
 

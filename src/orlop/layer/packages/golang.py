@@ -26,7 +26,10 @@ _HEAD_LIMIT = 64 * 1024
 _TRIES_LIMIT = 1_000
 _KEEP = 64
 
-_ELF_TYPES = {1: ("IIIIIIII", 28, 42, 32), 2: ("IIQQQQQQ", 32, 54, 56)}  # class: segment, where its table and sizes stand
+_ELF_TYPES = {
+    1: ("IIIIIIII", 28, 42, 32),
+    2: ("IIQQQQQQ", 32, 54, 56),
+}  # class: segment, where its table and sizes stand
 
 
 class ProgramSink(Sink):
@@ -206,7 +209,9 @@ def packages(found: tuple[str, bytes], path: str) -> Iterator[Package]:
     if waiting:
         yield _module(waiting, path)
     if version.startswith("go1"):
-        yield Package("stdlib", text(version.removeprefix("go").split(" ")[0]), GOLANG, licence="BSD-3-Clause", path=path)
+        yield Package(
+            "stdlib", text(version.removeprefix("go").split(" ")[0]), GOLANG, licence="BSD-3-Clause", path=path
+        )
 
 
 def _module(module: tuple[str, str], path: str) -> Package:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from orlop.model.digest import Digest
 
 DEB, APK, RPM, PYPI, NPM, GOLANG, MAVEN = "deb", "apk", "rpm", "pypi", "npm", "golang", "maven"
@@ -103,7 +101,8 @@ def purl(package: Package, distribution: Distribution = Distribution()) -> str: 
     namespace = ""
     qualifiers: list[tuple[str, str]] = []
     if kind in {DEB, APK, RPM}:
-        namespace = _VENDORS.get(distribution.id, distribution.id.partition("-")[0])
+        system = distribution.id.lower()
+        namespace = _VENDORS.get(system, system.partition("-")[0])
         if kind == RPM:
             epoch, colon, rest = version.partition(":")
             if colon and epoch.isdigit():
@@ -146,13 +145,3 @@ def _system(package: Package, distribution: Distribution) -> list[tuple[str, str
 
 def _encoded(part: str) -> str:
     return quote(part, safe=":~")
-
-
-def described(packages: Iterable[Package]) -> list[list[str]]:
-    """Return packages as JSON that ``restored`` reads, without what belongs to an image."""
-    return [[p.name, p.version, p.kind, p.architecture, p.source, p.source_version, p.licence, p.path] for p in packages]
-
-
-def restored(rows: Iterable[list[str]]) -> tuple[Package, ...]:
-    """Return the packages that ``described`` wrote. Raises TypeError for anything else."""
-    return tuple(Package(*row) for row in rows)

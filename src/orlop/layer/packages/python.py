@@ -28,6 +28,4 @@ def parse(data: bytes, path: str) -> Iterator[Package]:
     if not name:
         raise InvalidDocumentError(f"/{path}", "it names no distribution")
     licence = text(fields.get(b"license-expression") or fields.get(b"license"))
-    yield Package(
-        name, text(fields.get(b"version")), PYPI, licence="" if licence == "UNKNOWN" else licence, path=path
-    )
+    yield Package(name, text(fields.get(b"version")), PYPI, licence="" if licence == "UNKNOWN" else licence, path=path)

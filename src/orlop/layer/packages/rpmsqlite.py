@@ -81,7 +81,9 @@ def _settled(data: bytes, journal: bytes) -> bytes:
                     _write(found, journal, waiting, pages, size)
                     waiting = {}
     if len(found) > 19:
-        found[18:20] = b"\1\1"  # file format versions: 2 is for databases with a journal, which one in memory cannot have
+        found[18:20] = (
+            b"\1\1"  # file format versions: 2 is for databases with a journal, which one in memory cannot have
+        )
     return bytes(found)
 
 

@@ -1,0 +1,1 @@
+"""The packages of an image, and bills of materials made of them."""

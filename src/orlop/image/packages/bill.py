@@ -1,0 +1,64 @@
+"""What both forms of a bill of materials need: names, times and identifiers that come out the same each time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+if TYPE_CHECKING:
+    from orlop.image.packages.find import PackageList
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(Z|z|[+-]\d\d:\d\d)?\Z")
+_EPOCH = "1970-01-01T00:00:00Z"
+
+
+def moment(packages: PackageList, created: str) -> str:
+    """Return the document's time, in whole seconds of UTC: the one that is given, else the image's, else 1970."""
+    for said in (created, packages.image.config.created):
+        match = _TIME.match(said)
+        if match is None:
+            continue
+        zone = match[3] or "Z"
+        try:
+            when = datetime.fromisoformat(f"{match[1]}T{match[2]}{'+00:00' if zone in 'zZ' else zone}").astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+        return f"{when:%Y-%m-%dT%H:%M:%SZ}".rjust(20, "0")
+    return _EPOCH
+
+
+def from_epoch(seconds: str) -> str:
+    """Return the time of SOURCE_DATE_EPOCH in RFC 3339. Raises ValueError for what is no count of seconds since 1970."""
+    try:
+        when = datetime.fromtimestamp(int(seconds), UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError(seconds) from error
+    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def number(packages: PackageList, form: str) -> UUID:
+    """Return the document's number, made of what it is about: the same image gives the same number.
+
+    A list that was restricted to some packages is another document.
+    """
+    about = "\n".join([form, packages.image.digest.value, *(f"{p.purl} {p.path}" for p in packages.packages)])
+    return uuid5(NAMESPACE_URL, about)
+
+
+def name_of(packages: PackageList) -> str:
+    """Return the image's name as it was asked for."""
+    return packages.image.reference
+
+
+def image_purl(packages: PackageList) -> str:
+    """Return the package URL of the image itself: by its digest, with the repository as a qualifier."""
+    image = packages.image
+    repository = image.reference.partition("@")[0]
+    folder, slash, last = repository.rpartition("/")
+    last = last.partition(":")[0]
+    name = quote(last.lower(), safe="") or "image"
+    said = f"?repository_url={quote(f'{folder}/{last}', safe=':/')}" if slash else ""
+    return f"pkg:oci/{name}@{quote(image.digest.value, safe=':')}{said}"
