@@ -95,13 +95,25 @@ def _layout(locator: Locator, runtime: Runtime, manifest_limit: int) -> LocalSou
     return LayoutFolder(locator.path, runtime, manifest_limit)
 
 
+def _oci_archive(locator: Locator, runtime: Runtime, manifest_limit: int) -> LocalSource:
+    from orlop.content.archive import open_oci_archive
+
+    return open_oci_archive(locator.path, runtime, manifest_limit)
+
+
+def _docker_archive(locator: Locator, runtime: Runtime, manifest_limit: int) -> LocalSource:
+    from orlop.content.dockerarchive import open_docker_archive
+
+    return open_docker_archive(locator.path, runtime, manifest_limit)
+
+
 def _not_yet(locator: Locator, _runtime: Runtime, _limit: int) -> LocalSource:
     raise UnsupportedError("reading", str(locator))
 
 
 _OPENERS: dict[str, Callable[[Locator, Runtime, int], LocalSource]] = {
     "oci": _layout,
-    "oci-archive": _not_yet,
-    "docker-archive": _not_yet,
+    "oci-archive": _oci_archive,
+    "docker-archive": _docker_archive,
     "store": _not_yet,
 }

@@ -80,7 +80,8 @@ class Layout(LocalSource):
         self._files = files
         self._known: tuple[object, list[Entry]] | None = None
 
-    def _entries(self) -> Sequence[Entry]:
+    def listed(self) -> Sequence[Entry]:
+        """See LocalSource. Raises InvalidDocumentError for what is no layout."""
         stamp = self._files.stamp("index.json")
         if self._known is not None and self._known[0] == stamp:
             return self._known[1]
@@ -140,10 +141,11 @@ class LayoutFolder(Layout, Target):
         super().__init__(name or f"oci:{root}", FolderFiles(root), runtime, manifest_limit)
         self._root = root
 
-    def _entries(self) -> Sequence[Entry]:
+    def listed(self) -> Sequence[Entry]:
+        """See LocalSource. Raises NotFoundError for no folder, InvalidDocumentError for what is no layout."""
         if not os.path.isdir(self._root):
             raise NotFoundError("a layout", self._name, "there is no such folder")
-        return super()._entries()
+        return super().listed()
 
     # --- blobs ---------------------------------------------------------------------------------
 
@@ -273,7 +275,7 @@ class LayoutFolder(Layout, Target):
         await self._runtime.run(self._remove, name)
 
     def _remove(self, name: Tag | Digest) -> None:
-        self._entries()  # what is not there is not made by removing from it
+        self.listed()  # what is not there is not made by removing from it
         with self._changed() as index:
             if not isinstance(name, Digest):
                 if not index.unname(name.value):

@@ -59,7 +59,8 @@ class IndexFile:
             self.document = load_object(raw, f"index.json of {what}", limit=INDEX_LIMIT)
         entries_of(self.document, what)
         self.document.setdefault("manifests", [])
-        self.listed: list[dict[str, Any]] = list(self.document["manifests"] or [])
+        listed: Any = self.document["manifests"] or []
+        self.listed: list[dict[str, Any]] = list(listed)
 
     def point(self, names: Iterable[str], at: Descriptor) -> None:
         """Make the names, as written, point to a manifest, and to nothing else; without a name it is listed once."""

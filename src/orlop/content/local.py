@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from orlop.content.base import Resolved, Source
-from orlop.content.names import only, standing, tag_of, wanted
+from orlop.content.names import only, standing, tag_of, tagged, wanted
 from orlop.content.verify import verified
 from orlop.errors import (
     BlobNotFoundError,
@@ -61,7 +61,7 @@ class LocalSource(Source):
         return self._name
 
     @abstractmethod
-    def _entries(self) -> Sequence[Entry]:
+    def listed(self) -> Sequence[Entry]:
         """Return what the place's index lists, now; blocking."""
 
     @abstractmethod
@@ -75,7 +75,15 @@ class LocalSource(Source):
 
     async def entries(self) -> Sequence[Entry]:
         """Return what the place's index lists, with the names as they are written there."""
-        return await self._runtime.run(self._entries)
+        return await self._runtime.run(self.listed)
+
+    async def names(self) -> list[str]:
+        """Return the names as they are written there, in the order of the index."""
+        return list(dict.fromkeys(entry.name for entry in await self._runtime.run(self._named) if entry.names))
+
+    def _named(self) -> Sequence[Entry]:
+        """Return entries of which the names count, and the digests only tell one from another."""
+        return self.listed()
 
     async def settle(self, name: str = "") -> Digest:
         """Return the digest that a name of a locator means; the only entry's without a name.
@@ -85,7 +93,7 @@ class LocalSource(Source):
         return await self._runtime.run(self._settle, name)
 
     def _settle(self, name: str) -> Digest:
-        entries = self._entries()
+        entries = self.listed()
         if not name and len({entry.descriptor.digest for entry in entries}) > 1:
             entries = [entry for entry in standing(entries) if entry.names or not self._refers(entry)] or entries
         return wanted(entries, name, self._name).descriptor.digest
@@ -98,19 +106,15 @@ class LocalSource(Source):
             return False
 
     def _entry(self, name: Tag | Digest) -> Entry:
-        entries = self._entries()
+        entries = self.listed()
         if isinstance(name, Tag):
-            text = name.value
-            found = [entry for entry in entries if text in entry.names]
-            found = found or [entry for entry in entries if any(tag_of(own) == text for own in entry.names)]
-        else:
-            found = [entry for entry in entries if entry.descriptor.digest == name]
-        return only(found, str(name), self._name)
+            return tagged(entries, name, self._name)
+        return only([entry for entry in entries if entry.descriptor.digest == name], str(name), self._name)
 
     async def tags(self, *, after: str = "", limit: int | None = None) -> AsyncIterator[Tag]:
         """Yield the tags: names that are tags, and the tags of names that are whole references, in order of the index."""
         texts: dict[str, None] = {}
-        for entry in await self.entries():
+        for entry in await self._runtime.run(self._named):
             texts.update(dict.fromkeys(tag_of(own) for own in entry.names))
         texts.pop("", None)
         known = list(texts)
@@ -232,9 +236,10 @@ class LocalSource(Source):
                 yield found
 
     def _referrers(self, subject: Digest) -> list[Descriptor]:
-        entries = self._entries()
+        entries = self._roots()
         if self._walked is None or self._walked[0] != entries:
-            self._walked = (entries, list(self._walk(entries)))
+            pairs = ((manifest.subject, manifest) for manifest in self.walk(entries))
+            self._walked = (entries, [(about.digest, _referrer(one)) for about, one in pairs if about is not None])
         found = {one.digest: one for about, one in self._walked[1] if about == subject}
         fallback = f"{subject.algorithm}-{subject.hex}"
         for entry in entries:
@@ -244,9 +249,13 @@ class LocalSource(Source):
                     found.setdefault(child.digest, child)
         return list(found.values())
 
-    def _walk(self, entries: Sequence[Entry]) -> Iterator[tuple[Digest, Descriptor]]:
-        """Yield (subject, referrer) of every manifest that the entries lead to and that is here."""
-        waiting = [entry.descriptor for entry in entries]
+    def _roots(self) -> Sequence[Entry]:
+        """Return the entries that every manifest of the place is reached from."""
+        return self.listed()
+
+    def walk(self, entries: Sequence[Entry]) -> Iterator[Manifest]:
+        """Yield every manifest that the entries lead to and that is here and sound, each once."""
+        waiting = [entry.descriptor for entry in entries][::-1]
         seen: set[Digest] = set()
         while waiting:
             described = waiting.pop()
@@ -257,12 +266,12 @@ class LocalSource(Source):
                 raise LimitError(self._name, "manifests looked through", WALK_LIMIT)
             try:
                 manifest = self._read(described.digest, described.media_type)
-                if isinstance(manifest, Index):
-                    waiting += manifest.children()
-                if (about := manifest.subject) is not None:
-                    yield about.digest, _referrer(manifest)
+                manifest.validate()
             except (ManifestNotFoundError, IntegrityError):
                 continue  # a part of an image, or damaged: whoever asks for that very manifest is told
+            if isinstance(manifest, Index):
+                waiting += manifest.children()
+            yield manifest
 
 
 def _referrer(manifest: Manifest) -> Descriptor:

@@ -74,6 +74,13 @@ def wanted(entries: Sequence[Entry], name: str, where: str) -> Entry:
     raise missing.with_hint(f"there are: {shown(entries)}") if entries else missing
 
 
+def tagged(entries: Sequence[Entry], tag: Tag, where: str) -> Entry:
+    """Return the entry of a tag: one of that very name, or of a whole reference that ends in it. Raises as ``wanted``."""
+    found = [entry for entry in entries if tag.value in entry.names]
+    found = found or [entry for entry in entries if any(tag_of(own) == tag.value for own in entry.names)]
+    return only(found, tag.value, where)
+
+
 def only(found: Sequence[Entry], name: str, where: str) -> Entry:
     """Return the entry, when all that were found point to one manifest. Raises InputError, ManifestNotFoundError."""
     if not found:

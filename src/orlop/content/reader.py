@@ -48,12 +48,17 @@ class HeldReader(Reader):
 
 
 class FileReader(Reader):
-    """A file that belongs to this reader. Raises OSError when it cannot be opened."""
+    """A file that belongs to this reader. Raises OSError when it cannot be opened.
 
-    def __init__(self, path: str) -> None:
+    path: of the file. descriptor: of it, where it is open already; the path then only names it.
+    """
+
+    def __init__(self, path: str, descriptor: int | None = None) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-        self.size = os.fstat(self._descriptor).st_size
+        if descriptor is None:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+        self._descriptor = descriptor
+        self.size = os.fstat(descriptor).st_size
 
     def read(self, start: int, length: int) -> bytes:
         """See Reader."""
