@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from orlop.clientparts.attachments import Attachments
 from orlop.clientparts.compare import Compare
+from orlop.clientparts.history import History
 from orlop.clientparts.packages import Packages
 from orlop.content.base import Located
 from orlop.auth.credential import CredentialSource
@@ -80,7 +81,7 @@ class Item(Generic[R]):
         return self.value  # type: ignore[return-value]  # R may itself include None
 
 
-class AsyncClient(Attachments, Compare, Packages):
+class AsyncClient(Attachments, Compare, History, Packages):
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
     References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;

@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orlop.errors import InputError
 from orlop.image.dockerfile_format import broken, syntax_of
 from orlop.image.dockerfile_steps import StepReader
 from orlop.image.history import history_of
 from orlop.model.annotations import BASE_DIGEST, BASE_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from orlop.image.dockerfile_steps import Parsed
     from orlop.image.history import History, Step
     from orlop.image.view import Image
@@ -147,11 +144,9 @@ def _base(image: Image, history: History, base: Image | None, base_name: str) ->
 
 
 def _base_steps(image: Image, history: History, base: Image) -> int:
-    layers, below = _diff_ids(image), _diff_ids(base)
-    if not below or layers[: len(below)] != below:
-        raise InputError(base.reference, f"its layers are not the lowest of {image.reference}").with_hint(
-            "a base that was rebuilt since has other layers: name it by the digest of that time"
-        )
+    from orlop.image.size import base_layers
+
+    below = base_layers(image, base)
     steps = base.config.history
     mine = [step.entry for step in history.steps]
     if mine[: len(steps)] == steps:
@@ -159,13 +154,9 @@ def _base_steps(image: Image, history: History, base: Image) -> int:
     made = 0
     for step in history.steps if history.agrees else ():
         made += not step.entry.empty_layer
-        if made == len(below):
+        if made == below:
             return step.number + 1
     return 0
-
-
-def _diff_ids(image: Image) -> Sequence[object]:
-    return image.config.diff_ids or [layer.digest for layer in image.manifest.layers]
 
 
 def _windows_base(image: Image, history: History) -> tuple[str, int]:

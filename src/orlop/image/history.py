@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orlop.errors import UnsupportedError
+
 if TYPE_CHECKING:
-    from orlop.image.view import Image
+    from orlop.image.layers import LayerStore
+    from orlop.image.view import Image, Layer
     from orlop.model.imageconfig import HistoryEntry
 
 BUILDKIT = " # buildkit"
@@ -20,6 +23,7 @@ NOP = "#(nop)"
 """What the classic builder puts before a step that ran nothing."""
 
 _SHELLS = ("/bin/sh -c ", "cmd /S /C ", "powershell ", "pwsh ", "/bin/bash ", "/bin/ash ")
+_AT_ONCE = 4
 _MARK_WITHIN = 400
 """Characters before ``#(nop)``: a shell with its options, never a whole command."""
 
@@ -86,3 +90,56 @@ def short_text(entry: HistoryEntry) -> str:
     text, _ = without_mark(entry.created_by)
     text = text.removesuffix(BUILDKIT).removeprefix("/bin/sh -c ")
     return " ".join(text.split()) or entry.comment
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One layer of a list. unpacked_size: bytes of the archive inside, None where that is not known without fetching it.
+
+    step: the one that made it, None where that cannot be told.
+    """
+
+    layer: Layer
+    unpacked_size: int | None
+    step: Step | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerList:
+    """An image's layers from the bottom up, and its whole history."""
+
+    image: Image
+    history: History
+    rows: tuple[LayerRow, ...]
+
+
+async def list_layers(store: LayerStore, image: Image, *, unpacked: bool = False) -> LayerList:
+    """Return the image's layers with what is known of them.
+
+    unpacked: read the layers whose unpacked size is not known; a foreign layer that is not there stays without. Raises what
+    ``LayerStore.index`` raises.
+    """
+    history = history_of(image)
+    sizes = await unpacked_sizes(store, image, read=unpacked)
+    steps = {step.layer: step for step in history.steps if step.layer is not None}
+    rows = [LayerRow(layer, size, steps.get(layer.index)) for layer, size in zip(image.layers, sizes, strict=True)]
+    return LayerList(image, history, tuple(rows))
+
+
+async def unpacked_sizes(store: LayerStore, image: Image, *, read: bool) -> list[int | None]:
+    """Return the size of each layer's archive, None where it is not known. read: find it out, where the layer is there."""
+
+    async def size(layer: Layer) -> int | None:
+        if layer.diff_id == layer.descriptor.digest:
+            return layer.size  # it is stored as it is
+        if read:
+            try:
+                return (await store.index(layer)).unpacked_size
+            except UnsupportedError:
+                return None
+        known = await store.known(layer)
+        return known.unpacked_size if known is not None else None
+
+    layers = image.layers
+    outcomes = store.runtime.map(size, layers, limit=min(_AT_ONCE, len(layers) or 1), ordered=True)
+    return [outcome.result() async for outcome in outcomes]

@@ -44,6 +44,7 @@ MANIFEST_GET = VERSION | {
     "orlop.clientparts",
     "orlop.clientparts.attachments",
     "orlop.clientparts.base",
+    "orlop.clientparts.history",
     "orlop.clientparts.packages",
     "orlop.clientparts.compare",
     "orlop.content",
