@@ -351,4 +351,6 @@ def _tls_hint(reason: str) -> str:
         return "the host does not speak TLS on this port; --plain-http uses http"
     if "unknownissuer" in lowered or "unknown issuer" in lowered or "authority" in lowered:
         return "give the authority's certificate with --ca-file FILE (or SSL_CERT_FILE)"
+    if "causedasendentity" in lowered:
+        return "the server shows an authority's own certificate: give it one of its own (CA:FALSE), signed or self-signed"
     return "--ca-file names an authority; --insecure leaves the certificate unverified"
