@@ -10,14 +10,14 @@ import os
 from typing import TYPE_CHECKING
 
 from orlop.content.base import Located
-from orlop.errors import NotFoundError, StorageError, UnsupportedError
+from orlop.errors import NotFoundError, StorageError
 from orlop.model.locator import Locator, parse_locator
 from orlop.model.manifest import MANIFEST_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orlop.content.local import LocalSource
+    from orlop.content.local import Place
     from orlop.runtime import Runtime
 
 __all__ = ["Locator", "Places", "parse_locator"]
@@ -31,12 +31,12 @@ class Places:
 
     def __init__(self, runtime: Runtime, manifest_limit: int = MANIFEST_LIMIT) -> None:
         self._runtime, self._manifest_limit = runtime, manifest_limit
-        self._open: dict[str, tuple[object, LocalSource]] = {}
-        self._outdated: list[LocalSource] = []
+        self._open: dict[str, tuple[object, Place]] = {}
+        self._outdated: list[Place] = []
         self._opening = runtime.lock()
 
     async def open(self, locator: str | Locator) -> Located:
-        """Return the place and the digest that the locator names in it.
+        """Return the place, and the digest or the tag that the locator names in it.
 
         Raises InputError for several images and no name, ManifestNotFoundError, and as ``source``.
         """
@@ -44,7 +44,7 @@ class Places:
         source = await self.source(parsed)
         return Located(source, parsed.digest or await source.settle(parsed.name), parsed)
 
-    async def source(self, locator: str | Locator) -> LocalSource:
+    async def source(self, locator: str | Locator) -> Place:
         """Return the place, without a name in it.
 
         Raises NotFoundError where there is none; StorageError, IntegrityError's kinds, LimitError for what cannot be read.
@@ -53,7 +53,7 @@ class Places:
         async with self._opening:
             return await self._runtime.run(self._source, parsed)
 
-    def _source(self, locator: Locator) -> LocalSource:
+    def _source(self, locator: Locator) -> Place:
         stamp = _stamp(locator)
         known = self._open.get(locator.place)
         if known is not None:
@@ -89,31 +89,33 @@ def _stamp(locator: Locator) -> object:
     return None if folder else (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
 
 
-def _layout(locator: Locator, runtime: Runtime, manifest_limit: int) -> LocalSource:
+def _layout(locator: Locator, runtime: Runtime, manifest_limit: int) -> Place:
     from orlop.content.layout import LayoutFolder
 
     return LayoutFolder(locator.path, runtime, manifest_limit)
 
 
-def _oci_archive(locator: Locator, runtime: Runtime, manifest_limit: int) -> LocalSource:
+def _oci_archive(locator: Locator, runtime: Runtime, manifest_limit: int) -> Place:
     from orlop.content.archive import open_oci_archive
 
     return open_oci_archive(locator.path, runtime, manifest_limit)
 
 
-def _docker_archive(locator: Locator, runtime: Runtime, manifest_limit: int) -> LocalSource:
+def _docker_archive(locator: Locator, runtime: Runtime, manifest_limit: int) -> Place:
     from orlop.content.dockerarchive import open_docker_archive
 
     return open_docker_archive(locator.path, runtime, manifest_limit)
 
 
-def _not_yet(locator: Locator, _runtime: Runtime, _limit: int) -> LocalSource:
-    raise UnsupportedError("reading", str(locator))
+def _store(locator: Locator, _runtime: Runtime, manifest_limit: int) -> Place:
+    from orlop.server.store.reading import StoredPlace
+
+    return StoredPlace(locator.path, locator.repository, manifest_limit)
 
 
-_OPENERS: dict[str, Callable[[Locator, Runtime, int], LocalSource]] = {
+_OPENERS: dict[str, Callable[[Locator, Runtime, int], Place]] = {
     "oci": _layout,
     "oci-archive": _oci_archive,
     "docker-archive": _docker_archive,
-    "store": _not_yet,
+    "store": _store,
 }

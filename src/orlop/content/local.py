@@ -45,8 +45,31 @@ WALK_LIMIT = 100_000
 _NO_MANIFEST = "the content of this digest is no manifest"
 
 
-class LocalSource(Source):
-    """A place on this machine.
+class Place(Source):
+    """What a locator names: a Source with names as they are written there, which is closed in the end."""
+
+    @abstractmethod
+    async def names(self) -> list[str]:
+        """Return the names as they are written there, in the order of the place."""
+
+    @abstractmethod
+    async def settle(self, name: str = "") -> Tag | Digest:
+        """Return what a name of a locator means; the only image's without a name.
+
+        Raises InputError when several are meant, ManifestNotFoundError for none.
+        """
+
+    @abstractmethod
+    async def size_of(self, digest: Digest) -> int | None:
+        """Return the size of a blob in bytes, None where that is not known before it is read. Raises BlobNotFoundError."""
+
+    def close(self) -> None:
+        """Let go of open files."""
+        return
+
+
+class LocalSource(Place):
+    """A place on this machine whose index lists descriptors.
 
     name: what to call it. runtime: runs what blocks. manifest_limit: the largest manifest, in bytes.
     """
@@ -68,9 +91,6 @@ class LocalSource(Source):
     def _blob(self, digest: Digest) -> Reader:
         """Open a blob, blocking; nothing is verified. Raises BlobNotFoundError."""
 
-    def close(self) -> None:
-        """Let go of open files."""
-
     # --- names ---------------------------------------------------------------------------------
 
     async def entries(self) -> Sequence[Entry]:
@@ -78,7 +98,7 @@ class LocalSource(Source):
         return await self._runtime.run(self.listed)
 
     async def names(self) -> list[str]:
-        """Return the names as they are written there, in the order of the index."""
+        """See Place."""
         return list(dict.fromkeys(entry.name for entry in await self._runtime.run(self._named) if entry.names))
 
     def _named(self) -> Sequence[Entry]:
@@ -86,10 +106,7 @@ class LocalSource(Source):
         return self.listed()
 
     async def settle(self, name: str = "") -> Digest:
-        """Return the digest that a name of a locator means; the only entry's without a name.
-
-        Raises InputError when several are meant, ManifestNotFoundError for none.
-        """
+        """See Place."""
         return await self._runtime.run(self._settle, name)
 
     def _settle(self, name: str) -> Digest:
@@ -219,7 +236,7 @@ class LocalSource(Source):
             yield data
 
     async def size_of(self, digest: Digest) -> int:
-        """Return the size of a blob in bytes. Raises BlobNotFoundError."""
+        """See Place."""
         reader = await self._runtime.run(self._blob, digest)
         reader.close()
         return reader.size

@@ -45,15 +45,19 @@ class _FileReader(BlobReader):
 
 
 class FileBlobs(BlobBackend):
-    """Blobs under a folder, which is made when absent. Several processes may share it."""
+    """Blobs under a folder, which is made when absent. Several processes may share it.
+
+    read_only: nothing is made.
+    """
 
     durable = True
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, read_only: bool = False) -> None:
         self._blobs = os.path.join(root, "blobs")
         self._uploads = os.path.join(root, "uploads")
-        os.makedirs(self._blobs, exist_ok=True)
-        os.makedirs(self._uploads, exist_ok=True)
+        if not read_only:
+            os.makedirs(self._blobs, exist_ok=True)
+            os.makedirs(self._uploads, exist_ok=True)
 
     def size(self, digest: Digest) -> int | None:
         """See BlobBackend."""

@@ -7,13 +7,15 @@ thread. Reading never waits for a writer (WAL); every write is one transaction, 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
-from .schema import migrate
+from .schema import check, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,18 +65,18 @@ class Referrer(NamedTuple):
 class Metadata:
     """The tables of one store.
 
-    path: a file, made when absent, or ``:memory:``.
+    path: a file, made when absent, or ``:memory:``. read_only: the file has to be there, and stays as it is.
     """
 
-    def __init__(self, path: str = ":memory:") -> None:
+    def __init__(self, path: str = ":memory:", *, read_only: bool = False) -> None:
         self._write_lock = threading.Lock()
-        self._writer = _connect(path, synchronous="FULL")
+        self._writer = _connect_to_read(path) if read_only else _connect(path, synchronous="FULL")
         try:
-            migrate(self._writer)
+            (check if read_only else migrate)(self._writer)
         except BaseException:
             self._writer.close()
             raise
-        if path == ":memory:":
+        if path == ":memory:" or read_only:
             self._reader, self._read_lock = self._writer, self._write_lock
             self._hasty = self._writer
         else:
@@ -207,7 +209,9 @@ class Metadata:
 
     def linked_anywhere(self, digest: str) -> int | None:
         """Return the size of a blob that any repository holds, or None."""
-        query = "SELECT size FROM blobs WHERE digest = ? AND EXISTS (SELECT 1 FROM links WHERE links.digest = blobs.digest)"
+        query = (
+            "SELECT size FROM blobs WHERE digest = ? AND EXISTS (SELECT 1 FROM links WHERE links.digest = blobs.digest)"
+        )
         rows = self._read(query, digest)
         return int(rows[0][0]) if rows else None
 
@@ -281,6 +285,13 @@ def _connect(path: str, *, synchronous: str) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     return connection
+
+
+def _connect_to_read(path: str) -> sqlite3.Connection:
+    """Open the database beside whoever writes it; SQLite needs its two side files for that, or leave to make them."""
+    alone = not os.path.exists(f"{path}-wal") and not os.access(os.path.dirname(path) or ".", os.W_OK)
+    uri = f"file:{quote(os.path.abspath(path))}?mode=ro{'&immutable=1' if alone else ''}"
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
 
 
 def _repository(write: sqlite3.Connection, name: str) -> int:

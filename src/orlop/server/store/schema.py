@@ -67,6 +67,14 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def check(connection: sqlite3.Connection) -> None:
+    """Check that the tables are of this version, where they may not be changed. Raises StorageError."""
+    if _known(_version(connection)) != len(STEPS):
+        raise StorageError("opening the store", "an earlier orlop wrote it").with_hint(
+            "serve it once, to bring it up to date"
+        )
+
+
 def _known(taken: int) -> int:
     if taken > len(STEPS):
         raise StorageError("opening the store", f"its tables are at step {taken}, and this orlop knows {len(STEPS)}")

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from orlop.content.base import Namespace
+from orlop.errors import NotFoundError
 from orlop.model.manifest import MANIFEST_LIMIT
 from orlop.model.reference import RepositoryName
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .blobs import BlobBackend
 
 R = TypeVar("R")
+_DATABASE = "registry.sqlite3"
 
 
 class Store(Namespace):
@@ -64,8 +66,25 @@ class Store(Namespace):
         root = os.fspath(root)
         with storage_errors(f"opening the store {root}"):
             blobs = FileBlobs(root)
-            metadata = Metadata(os.path.join(root, "registry.sqlite3"))
+            metadata = Metadata(os.path.join(root, _DATABASE))
         return cls(metadata, blobs, allow_missing_children=allow_missing_children, manifest_limit=manifest_limit)
+
+    @classmethod
+    def to_read(cls, root: str | os.PathLike[str], *, manifest_limit: int = MANIFEST_LIMIT) -> Store:
+        """Return the store in a folder, to read while others may write it; writing raises StorageError.
+
+        Raises NotFoundError where there is none, StorageError.
+        """
+        root = os.fspath(root)
+        database = os.path.join(root, _DATABASE)
+        with storage_errors(f"opening the store {root}"):
+            if not os.path.isfile(database):
+                error = NotFoundError(root, "the file system", f"there is no {_DATABASE} in it")
+                error.noun = "a store"
+                raise error
+            return cls(
+                Metadata(database, read_only=True), FileBlobs(root, read_only=True), manifest_limit=manifest_limit
+            )
 
     def close(self) -> None:
         """Close the database and let go of the blobs."""
