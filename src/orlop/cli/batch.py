@@ -43,7 +43,7 @@ def is_batch(app: App, refs: Sequence[str]) -> bool:
         return True
     if not refs:
         raise usage("a REF is missing; or --from-file FILE names many").with_hint(
-            "a REF is [registry/]repository[:tag][@digest]"
+            "a REF is [registry/]repository[:tag][@digest], or a locator such as oci:DIR"
         )
     return len(refs) > 1
 
@@ -163,11 +163,11 @@ def _guarded(app: App, texts: Iterable[str]) -> Iterator[str]:
     if not app.one_registry:
         yield from texts
         return
-    from orlop.model.reference import Reference
+    from orlop.model.reference import Reference, is_locator
 
     for text in texts:
         try:
-            host = Reference.parse(text).repository.host
+            host = None if is_locator(text) else Reference.parse(text).repository.host
         except InputError:
             host = None  # it fails for itself, later
         if host is not None:

@@ -101,6 +101,11 @@ class Source(ABC):
     def tags(self, *, after: str = "", limit: int | None = None) -> AsyncIterator[Tag]:
         """Yield the tags, in the order of the place, at most ``limit`` of them, after the tag ``after``."""
 
+    async def names(self) -> AsyncIterator[str]:
+        """Yield the names as the place writes them: tags, or in layouts and archives whole references as well."""
+        async for tag in self.tags():
+            yield tag.value
+
     async def has(self, what: Descriptor) -> bool:
         """Whether the content is there; False when that is not known cheaply."""
         return False

@@ -46,11 +46,7 @@ _NO_MANIFEST = "the content of this digest is no manifest"
 
 
 class Place(Source):
-    """What a locator names: a Source with names as they are written there, which is closed in the end."""
-
-    @abstractmethod
-    async def names(self) -> list[str]:
-        """Return the names as they are written there, in the order of the place."""
+    """What a locator names: a Source which gives its names a meaning, and is closed in the end."""
 
     @abstractmethod
     async def settle(self, name: str = "") -> Tag | Digest:
@@ -97,9 +93,10 @@ class LocalSource(Place):
         """Return what the place's index lists, with the names as they are written there."""
         return await self._runtime.run(self.listed)
 
-    async def names(self) -> list[str]:
-        """See Place."""
-        return list(dict.fromkeys(entry.name for entry in await self._runtime.run(self._named) if entry.names))
+    async def names(self) -> AsyncIterator[str]:
+        """See Source. An entry with two names gives the longer one, an entry without any none."""
+        for name in dict.fromkeys(entry.name for entry in await self._runtime.run(self._named) if entry.names):
+            yield name
 
     def _named(self) -> Sequence[Entry]:
         """Return entries of which the names count, and the digests only tell one from another."""

@@ -77,6 +77,10 @@ class Locator:
         """Return the same place, pinned."""
         return replace(self, digest=digest)
 
+    def with_name(self, name: str) -> Locator:
+        """Return another name in the same place, without a digest."""
+        return replace(self, name=name, digest=None)
+
     @property
     def pinned(self) -> str:
         """``place@digest`` where there is a digest, else the text."""

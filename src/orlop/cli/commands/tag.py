@@ -13,7 +13,8 @@ from orlop.cli.context import usage
 from orlop.cli.lazy import Group
 from orlop.cli.lists import names_line, show_names, show_pages
 from orlop.cli.render import Answer, columns, mode_of
-from orlop.cli.sources import reference_named
+from orlop.cli.sources import named, reference_named
+from orlop.model.reference import is_locator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from orlop.cli.context import App
     from orlop.cli.render import Paint
     from orlop.image.summary import Summary
+    from orlop.model.locator import Locator
 
 tag = Group("tag", help="The tags of a repository.")
 
@@ -46,10 +48,11 @@ def list_(
 ) -> None:
     """Print the tags of REPO, all pages, in the registry's order; of REPO@DIGEST its other tags.
 
+    Of a locator, such as oci:DIR, it is the names as they are written there, which may be whole references.
     Date and size are of one platform: the one that an option chooses, else the first of an index.
     """
     listing = _Listing(app, include, exclude, sort or "", long)
-    if is_batch(app, refs):
+    if is_batch(app, refs) or is_locator(refs[0]):
         ask(app, refs, listing.rows, answer=lambda _, rows: _answer(rows, long=long), line=listing.line)
         return
     reference = _repository(app, refs[0])
@@ -70,10 +73,14 @@ def list_(
 def _repository(app: App, text: str) -> Reference:
     reference = reference_named(app, text, default_tag=False)
     if reference.tag is not None and reference.digest is None:
-        raise usage(f"{text} names a tag, and this lists the tags of a repository").with_hint(
-            f"leave out :{reference.tag}; or give a digest to see its other tags"
-        )
+        raise _one_tag(text, reference.tag.value)
     return reference
+
+
+def _one_tag(text: str, tag: str) -> Exception:
+    return usage(f"{text} names a tag, and this lists the tags of a repository").with_hint(
+        f"leave out :{tag}; or give a digest to see its other tags"
+    )
 
 
 class _Row:
@@ -128,11 +135,18 @@ class _Listing:
         return not any(fnmatchcase(name, glob) for glob in self._exclude)
 
     async def rows(self, client: AsyncClient, text: str) -> list[_Row]:
-        """Return the rows of one repository."""
-        reference = _repository(self._app, text)
+        """Return the rows of one repository, or of the place of a locator."""
+        reference: Reference | Locator
+        if is_locator(text):
+            reference = named(self._app, text)
+            if reference.name and reference.digest is None:
+                raise _one_tag(text, str(reference.name))
+        else:
+            reference = _repository(self._app, text)
         if reference.digest is not None:
             await client.head(reference)  # a digest that is not there has no other tags: say so
-        names = [str(name) async for name in client.tags(reference.repository) if self.wanted(str(name))]
+        source = await client.source(reference)
+        names = [name async for name in source.names() if self.wanted(name)]
         if reference.digest is not None:
             rows = await self._same(client, reference, names)
         elif self.asks:
@@ -148,27 +162,24 @@ class _Listing:
             rows.sort(key=lambda row: key(row.tag))
         return rows
 
-    async def _same(self, client: AsyncClient, reference: Reference, names: list[str]) -> list[_Row]:
-        from orlop.model.reference import Tag
-
+    async def _same(self, client: AsyncClient, reference: Reference | Locator, names: list[str]) -> list[_Row]:
         async def digest(client: AsyncClient, name: str) -> bool:
-            found = (await client.head(reference.with_tag(Tag(name)))).descriptor.digest
+            found = (await client.head(_with_name(reference, name))).descriptor.digest
             return found == reference.digest
 
+        own = str(getattr(reference, "tag", None) or "")
         return [
             _Row(item.reference, None, item.error)
             for item in await self._all(client, digest, names)
-            if (item.error is not None or item.result()) and item.reference != str(reference.tag or "")
+            if (item.error is not None or item.result()) and item.reference != own
         ]
 
-    async def _asked(self, client: AsyncClient, reference: Reference, names: list[str]) -> list[_Row]:
+    async def _asked(self, client: AsyncClient, reference: Reference | Locator, names: list[str]) -> list[_Row]:
         from orlop.image.summary import summarise
-        from orlop.model.reference import Tag
 
-        source = client.repository(reference.repository)
-
-        async def about(_: AsyncClient, name: str) -> Summary:
-            return await summarise(source, Tag(name), self._selector)
+        async def about(client: AsyncClient, name: str) -> Summary:
+            at = await client.open(_with_name(reference, name))
+            return await summarise(at.source, at.name, self._selector)
 
         rows = await self._all(client, about, names)
         return [_Row(item.reference, None if item.error else item.result(), item.error) for item in rows]
@@ -191,6 +202,12 @@ class _Listing:
     def line(self, _: str, rows: list[_Row]) -> bytes:
         """Return what a batch line says of the rows."""
         return names_line("tags", [row.fields() if self._long else row.tag for row in rows])
+
+
+def _with_name(reference: Reference | Locator, name: str) -> Reference | Locator:
+    from orlop.model.reference import Reference, Tag
+
+    return reference.with_tag(Tag(name)) if isinstance(reference, Reference) else reference.with_name(name)
 
 
 def _answer(rows: list[_Row], *, long: bool) -> Answer:

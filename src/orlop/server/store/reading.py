@@ -36,10 +36,6 @@ class StoredPlace(Place):
         """See Place."""
         self._store.close()
 
-    async def names(self) -> list[str]:
-        """See Place."""
-        return [tag.value async for tag in self.tags()]
-
     async def settle(self, name: str = "") -> Tag | Digest:
         """See Place. As of a registry, no name means ``latest``."""
         return Tag(name or DEFAULT_TAG)
