@@ -17,6 +17,11 @@ async def chosen(app: App, client: AsyncClient, ref: str, selector: PlatformSele
     Raises PlatformChoiceError.
     """
     found = await client.image(named(app, ref), platform=selector)
-    if selector is not None and found.index is None and app.platform_given:
-        require_platform(found.platform, selector, ref)
+    checked(app, found, selector, ref)
     return found
+
+
+def checked(app: App, image: Image, selector: PlatformSelector | None, ref: str) -> None:
+    """Check an image that is out of no index against an option that chooses a platform. Raises PlatformChoiceError."""
+    if selector is not None and image.index is None and app.platform_given:
+        require_platform(image.platform, selector, ref)

@@ -10,6 +10,9 @@ TABLE = {
     verb: (f"{_COMMANDS}.{module}", attribute, text)
     for verb, module, attribute, text in (
         ("inspect", "image_inspect", "inspect", "The config of an image."),
+        ("layers", "image_layers", "layers", "The layers, and the steps that made them."),
+        ("dockerfile", "image_dockerfile", "dockerfile", "A Dockerfile out of the history."),
+        ("size", "image_size", "size", "What images weigh, share and waste."),
         ("os", "image_inspect", "os_", "Which operating system is inside."),
         ("packages", "image_packages", "packages", "What is installed, and bills of materials of it."),
     )
