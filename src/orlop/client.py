@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from orlop.auth.credential import CredentialSource
 from orlop.clientparts.attachments import Attachments
+from orlop.clientparts.blobs import Blobs
 from orlop.clientparts.compare import Compare
 from orlop.clientparts.history import History
 from orlop.clientparts.packages import Packages
+from orlop.clientparts.wire import Wire
 from orlop.content.base import Located
-from orlop.auth.credential import CredentialSource
-from orlop.errors import InputError, OrlopError
+from orlop.errors import OrlopError
 from orlop.model.digest import Digest
 from orlop.model.manifest import MANIFEST_LIMIT, ImageManifest, Index
 from orlop.model.reference import Reference, RegistryHost, Repository, is_locator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from orlop.auth.credential import Credential
-    from orlop.content.base import ByteStream, Resolved, Source
+    from orlop.content.base import Resolved, Source
     from orlop.content.cache import Cache
     from orlop.image.layers import LayerStore
     from orlop.image.view import Image
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from orlop.model.manifest import Manifest
     from orlop.model.platform import Platform, PlatformSelector
     from orlop.model.reference import RepositoryName, Tag
-    from orlop.protocol.message import Response
     from orlop.registry.registry import Ping, RemoteRegistry
     from orlop.runtime import Runtime
     from orlop.sources import Places
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from orlop.transport.trace import Exchange
 
 R = TypeVar("R")
-BLOB_LIMIT = 64 * 1024 * 1024
 CONCURRENCY = 32
 
 
@@ -81,7 +80,7 @@ class Item(Generic[R]):
         return self.value  # type: ignore[return-value]  # R may itself include None
 
 
-class AsyncClient(Attachments, Compare, History, Packages):
+class AsyncClient(Attachments, Blobs, Compare, History, Packages, Wire):
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
     References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;
@@ -325,56 +324,6 @@ class AsyncClient(Attachments, Compare, History, Packages):
             return (await image_of(at.source, manifest, None, at.text)).config
         return await read_config(at.source, manifest, at.text)
 
-    # --- blobs ---------------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def blob(
-        self, ref: str | Reference | Locator, *, start: int = 0, stop: int | None = None
-    ) -> AsyncIterator[ByteStream]:
-        """Open a blob, ``repository@digest``, as a stream of chunks from byte ``start`` up to and without ``stop``.
-
-        A whole blob is verified as it is read; a part cannot be. Raises BlobNotFoundError, IntegrityError's kinds.
-        """
-        at, digest = _blob(ref)
-        async with (await self.source(at)).open(digest, start=start, stop=stop) as stream:
-            yield stream
-
-    async def read_blob(self, ref: str | Reference | Locator, *, limit: int = BLOB_LIMIT) -> bytes:
-        """Return a whole small blob, verified. limit: most bytes, above which LimitError is raised."""
-        from orlop.errors import LimitError
-
-        parts: list[bytes] = []
-        size = 0
-        async with self.blob(ref) as stream:
-            async for chunk in stream:
-                size += len(chunk)
-                if size > limit:
-                    raise LimitError(str(ref), "limit", limit)
-                parts.append(chunk)
-        return b"".join(parts)
-
-    async def download(
-        self, ref: str | Reference | Locator, path: str, *, progress: Callable[[int, int | None], None] | None = None
-    ) -> int:
-        """Write a blob to a file, verified, and return its size in bytes.
-
-        The file appears under its name only when it is whole; a call that broke off is gone on with.
-        progress: called with the bytes that are there and the size, None while that is unknown.
-        """
-        from orlop.content.files import Save
-        from orlop.registry.blobs import blob_size
-
-        at, digest = _blob(ref)
-        source = await self.source(at)
-        size = None
-        if isinstance(at, Reference):
-            # Written once: a layer in a file is not copied into the cache as well.
-            source = RemoteRepository(self._session, at.repository, self._manifest_limit)
-            stated = await blob_size(self._session, at.repository, digest) if progress is not None else None
-            size = stated if stated is not None and stated >= 0 else None
-        told = None if progress is None else (lambda done: progress(done, size))
-        return await Save(source, digest, size, path, self._runtime, told).run()
-
     # --- many at once --------------------------------------------------------------------------
 
     def many(
@@ -415,61 +364,6 @@ class AsyncClient(Attachments, Compare, History, Packages):
                 raise error  # a bug, or the caller's own: never hidden among results
             yield Item(outcome.item, None if error else outcome.result(), error)
 
-    # --- the wire itself -----------------------------------------------------------------------
-
-    async def request(
-        self,
-        host: str,
-        path: str,
-        *,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        limit: int = BLOB_LIMIT,
-    ) -> Response:
-        """Send any request to a registry, signed in, and return its own answer, whatever the status.
-
-        path: as after the host, ``/v2/...``. limit: most bytes of the answer.
-        """
-        from orlop.registry.anycall import any_call
-
-        call = any_call(RegistryHost(host), method, path, headers or {}, body, limit)
-        return await self._session.fetch(call)
-
-    async def pages(self, host: str, path: str) -> AsyncIterator[Response]:
-        """Yield the registry's own answers of a list: the first page at ``path``, then what each page links to.
-
-        Raises RedirectRefusedError for pages that link in a loop, and the error of a page that is refused.
-        """
-        from orlop.errors import RedirectRefusedError
-        from orlop.protocol.errorbody import from_wire
-        from orlop.protocol.headers import next_page
-        from orlop.registry.anycall import any_call
-
-        call = any_call(RegistryHost(host), "GET", path, {}, b"", BLOB_LIMIT)
-        seen: set[str] = set()
-        while True:
-            response = await self._session.fetch(call)
-            if response.status != 200:
-                raise from_wire(response, method="GET", kind="tags", what=path, where=str(call.subject))
-            yield response
-            following = next_page(response.headers, response.url)
-            if following is None:
-                return
-            if following in seen or following == response.url:
-                raise RedirectRefusedError(host, "its pages link in a loop")
-            seen.add(following)
-            call.target = following
-
-    async def token(self, repository: str | Repository, *, actions: tuple[str, ...] = ("pull",)) -> str:
-        """Return the value of the Authorization header for these actions; empty where none is needed."""
-        from orlop.protocol.challenge import Scope
-        from orlop.registry.anycall import authorization
-
-        name = repository if isinstance(repository, Repository) else Repository.parse(repository)
-        scope = Scope("repository", str(name.name), frozenset(actions))
-        return await authorization(self._session, name, (scope,))
-
 
 def _selector(platform: str | PlatformSelector | None) -> PlatformSelector | None:
     if not isinstance(platform, str):
@@ -487,18 +381,3 @@ async def _manifest(at: Located, platform: str | PlatformSelector | None) -> Man
 
     chosen = resolve_platform(manifest, _selector(platform), at.text)
     return await at.source.manifest(chosen.digest)
-
-
-def _blob(ref: str | Reference | Locator) -> tuple[Reference | Locator, Digest]:
-    if isinstance(ref, str):
-        if is_locator(ref):
-            from orlop.model.locator import Locator
-
-            ref = Locator.parse(ref)
-        else:
-            ref = Reference.parse(ref, default_tag=False)
-    if ref.digest is None:
-        error = InputError(str(ref), "a blob is named repository@digest")
-        error.noun = "the name of a blob"
-        raise error
-    return ref, ref.digest

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from orlop.image.layers import LayerStore
     from orlop.model.locator import Locator
     from orlop.model.platform import PlatformSelector
-    from orlop.model.reference import Reference
+    from orlop.model.reference import Reference, Repository
+    from orlop.registry.session import Session
     from orlop.runtime import Runtime
 
 
@@ -19,10 +20,15 @@ class Part:
 
     _runtime: Runtime
     _cache: Cache | None
+    _session: Session
+    _manifest_limit: int
 
     if TYPE_CHECKING:
 
         async def open(self, ref: str | Reference | Locator) -> Located:
+            """See AsyncClient."""
+
+        async def source(self, place: str | Repository | Reference | Locator) -> Source:
             """See AsyncClient."""
 
         def layers_of(self, source: Source) -> LayerStore:

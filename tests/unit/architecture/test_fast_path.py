@@ -44,6 +44,8 @@ MANIFEST_GET = VERSION | {
     "orlop.clientparts",
     "orlop.clientparts.attachments",
     "orlop.clientparts.base",
+    "orlop.clientparts.blobs",
+    "orlop.clientparts.wire",
     "orlop.clientparts.history",
     "orlop.clientparts.packages",
     "orlop.clientparts.compare",
