@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     "--payload-limit", metavar="SIZE", callback=read_size, help="Largest payload that is read to look into it (64MiB)."
 )
 @options.platform
+@options.curl
 @options.connection
 @click.pass_obj
 def get(
@@ -71,7 +72,11 @@ def get(
             read_limit=payload_limit,
         )
         pinned = reference.with_digest(payload.descriptor.digest)
-        if decode or predicate:
+        if app.curl:
+            with client.blob(pinned) as chunks:
+                next(chunks, b"")
+            app.curl_to = "" if to in {None, "-"} else str(to)
+        elif decode or predicate:
             _write(app, [_inside(client, pinned, payload, payload_limit, predicate=predicate)], to)
         elif to is None or to == "-":
             with client.blob(pinned) as chunks:
