@@ -44,7 +44,9 @@ def number(packages: PackageList, form: str) -> UUID:
 
     A list that was restricted to some packages is another document.
     """
-    about = "\n".join([form, packages.image.digest.value, *(f"{p.purl} {p.path}" for p in packages.packages)])
+    about = "\n".join(
+        [form, packages.image.digest.value, *(f"{p.purl} {printable(p.path)}" for p in packages.packages)]
+    )
     return uuid5(NAMESPACE_URL, about)
 
 
@@ -62,3 +64,8 @@ def image_purl(packages: PackageList) -> str:
     name = quote(last.lower(), safe="") or "image"
     said = f"?repository_url={quote(f'{folder}/{last}', safe=':/')}" if slash else ""
     return f"pkg:oci/{name}@{quote(image.digest.value, safe=':')}{said}"
+
+
+def printable(path: str) -> str:
+    """Return a path as text; bytes that are not UTF-8 are written out."""
+    return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop._version import __version__
-from orlop.image.packages.bill import image_purl, moment, name_of, number
+from orlop.image.packages.bill import image_purl, moment, name_of, number, printable
 from orlop.image.packages.licences import expression
 
 if TYPE_CHECKING:
@@ -87,8 +87,3 @@ def _ref(wanted: str, refs: dict[str, int]) -> str:
     """Return a name that the document has once: the same package may lie in several places."""
     refs[wanted] = count = refs.get(wanted, 0) + 1
     return wanted if count == 1 else f"{wanted}#{count}"
-
-
-def printable(path: str) -> str:
-    """Return a path as text; bytes that are not UTF-8 are written out."""
-    return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

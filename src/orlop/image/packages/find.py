@@ -13,8 +13,8 @@ from orlop.errors import InputError, IntegrityError, LimitError
 from orlop.image.osinfo import PATHS, parse_os_release
 from orlop.image.tree import layer_numbers, lead
 from orlop.layer.entry import FILE, HARDLINK, clean
-from orlop.layer.overlay import LayerTree, MergedTree
-from orlop.layer.packages.evidence import Gatherer, Told
+from orlop.layer.overlay import LINKS_LIMIT, LayerTree, MergedTree
+from orlop.layer.packages.evidence import Gatherer, Told, named
 from orlop.layer.packages.package import APK, DEB, KINDS, PACKAGES_LIMIT, RPM, Distribution, Package, text
 
 if TYPE_CHECKING:
@@ -150,12 +150,21 @@ class _Reading:
         else:
             gatherer = Gatherer(self._what, self._kinds)
             await self._fetch(index, gatherer, [(entry, entry.path) for entry in index.entries if entry.kind == FILE])
-        names = [(entry, name) for entry, name in _other_names(index) if not gatherer.alias(entry, name)]
-        await self._fetch(index, gatherer, names)
+        await self._read_other_names(index, gatherer)
         told = await store.runtime.run(gatherer.finish)
         if self._derived is not None and gatherer.kinds >= frozenset(KINDS):
             await store.runtime.run(self._derived.put, digest, told.dump())
         return index, told
+
+    async def _read_other_names(self, index: LayerIndex, gatherer: Gatherer) -> None:
+        """Give hard links what their files tell; a file whose own name says nothing is read for the first of them."""
+        links = [(entry, path) for entry, path in _other_names(index) if not gatherer.alias(entry.path, path)]
+        first: dict[int, tuple[Entry, str]] = {}
+        for entry, path in links:
+            first.setdefault(entry.offset, (entry, path))
+        await self._fetch(index, gatherer, list(first.values()))
+        for entry, path in links:
+            gatherer.alias(first[entry.offset][1], path)
 
     async def _fetch(self, index: LayerIndex, gatherer: Gatherer, files: list[tuple[Entry, str]]) -> None:
         """Read those files that are wanted: one by one where that is less than the whole layer."""
@@ -186,12 +195,19 @@ class _Reading:
 
 def _other_names(index: LayerIndex) -> list[tuple[Entry, str]]:
     """Return the files that have another name in the same layer, with that name; programs count under their first alone."""
-    links = [entry for entry in index.entries if entry.kind == HARDLINK and not entry.mode & 0o111]
-    if not links:
+    links = {entry.path: clean(entry.link) for entry in index.entries if entry.kind == HARDLINK}
+    names = [path for path in links if named(path)]
+    if not names:
         return []
-    targets = {clean(link.link) for link in links}
+    ends = {}
+    for path in names:
+        target = links[path]
+        for _ in range(LINKS_LIMIT):
+            target = links.get(target, target)
+        ends[path] = target
+    targets = frozenset(ends.values())
     files = {entry.path: entry for entry in index.entries if entry.kind == FILE and entry.path in targets}
-    return [(files[target], link.path) for link in links if (target := clean(link.link)) in files]
+    return [(files[target], path) for path, target in ends.items() if target in files]
 
 
 class _Merged:

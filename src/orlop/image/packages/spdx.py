@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from orlop._version import __version__
-from orlop.image.packages.bill import image_purl, moment, name_of, number
-from orlop.image.packages.cyclonedx import printable
+from orlop.image.packages.bill import image_purl, moment, name_of, number, printable
 from orlop.image.packages.licences import expression
 
 if TYPE_CHECKING:

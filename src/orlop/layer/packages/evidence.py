@@ -99,6 +99,11 @@ def told_by(path: str, mode: int) -> str:
     return _PROGRAM if mode & 0o111 or name.endswith(".exe") else ""
 
 
+def named(path: str) -> bool:
+    """Whether the name of a file alone says that it tells of packages or of the system."""
+    return told_by(path, 0) not in {"", _PROGRAM}
+
+
 class Told:
     """What one layer tells: packages, notes and os-release files, each by the path of the file as its archive has it."""
 
@@ -190,9 +195,9 @@ class Gatherer:
             return _Program(partial(self._program, path))
         return _Head(HEAD_LIMIT if what == PYPI else _LIMITS[what], partial(self._take, what, path))
 
-    def alias(self, entry: Entry, path: str) -> bool:
+    def alias(self, known: str, path: str) -> bool:
         """Take note of another name of a file that was read; False when it has to be read under that name as well."""
-        if told_by(entry.path, entry.mode) != told_by(path, entry.mode):
+        if told_by(known, 0) != told_by(path, 0):
             return False
         mappings: tuple[dict[str, Any], ...] = (
             self.told.packages,
@@ -201,8 +206,8 @@ class Gatherer:
             self._databases,
         )
         for mapping in mappings:
-            if entry.path in mapping:
-                mapping[path] = mapping[entry.path]
+            if known in mapping:
+                mapping[path] = mapping[known]
                 return True
         return False
 

@@ -117,6 +117,8 @@ class ProgramSink(Sink):
         modules, end = self._counted(end)
         if modules is None:
             return None if end < 0 else False
+        if modules and not modules.startswith(_BEGIN):
+            return False
         place = self._base + at
         self._sure = any(start <= place < stop for start, stop in self._data or ())
         if self._sure or self.found is None:
@@ -155,7 +157,7 @@ def writable(head: bytes) -> list[tuple[int, int]]:
     """Return where in a program (ELF, PE) the data lie that it may write: (start, end) offsets, as its first bytes say."""
     try:
         return _elf(head) if head.startswith(b"\x7fELF") else _pe(head)
-    except (error, IndexError, KeyError):
+    except (error, IndexError, KeyError, OverflowError):
         return []
 
 

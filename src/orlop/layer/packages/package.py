@@ -78,16 +78,14 @@ class Distribution(NamedTuple):
 
 
 def text(value: object) -> str:
-    """Return untrusted bytes or text as a short text in one line; what is not UTF-8 is replaced, what is no text is empty."""
+    """Return untrusted bytes or text as a short line of printable characters; what is neither is empty."""
     if isinstance(value, bytes):
         value = value[: 4 * TEXT_LIMIT].decode("utf-8", "replace")
     if not isinstance(value, str):
         return ""
     short = value[:TEXT_LIMIT]
     if not (short.isascii() and short.isprintable()):
-        # A lone surrogate (JSON can write one) is no character, and could not be printed.
-        short = short.encode("utf-8", "replace").decode()
-        short = " ".join(short.split())
+        short = " ".join("".join(char if char.isprintable() else " " for char in short).split())
     return short.strip()
 
 
