@@ -1,0 +1,1 @@
+"""A terminal browser of images, on Textual: the extra ``orlop[tui]``."""
