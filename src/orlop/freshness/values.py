@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from orlop.errors import (
     InputError,
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 RULES = 1
 """Version of the rules. A remembered verdict of another version is decided again."""
 
-FRESH, STALE, UNKNOWN = "fresh", "stale", "unknown"
+FRESH: Final = "fresh"
+STALE: Final = "stale"
+UNKNOWN: Final = "unknown"
 State = Literal["fresh", "stale", "unknown"]
 
 SAME_BASE = "same-base"
@@ -83,7 +85,8 @@ class PlatformImage:
     """What is known of one platform of one image.
 
     platform: None where neither index nor config says. config: None where it was not read. entry: its descriptor in the
-    index; index: that index. Made by ``images.image_of``.
+    index; index: that index. place: where its documents are, None for the place of the image that is asked about.
+    Made by ``images.image_of``.
     """
 
     digest: Digest
@@ -94,6 +97,7 @@ class PlatformImage:
     entry: Descriptor | None = field(default=None, repr=False)
     index: Index | None = field(default=None, repr=False)
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+    place: BaseName | None = None
 
     @property
     def digests(self) -> frozenset[Digest]:
