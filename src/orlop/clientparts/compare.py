@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from orlop.clientparts.base import Part, selector_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orlop.image.compare.config import ConfigComparison
+    from orlop.image.compare.files import FilesComparison, Stores
     from orlop.image.compare.layers import LayersComparison
     from orlop.image.compare.metadata import MetadataComparison
+    from orlop.image.compare.packages import PackagesComparison
     from orlop.image.compare.semantic import Ignore
     from orlop.image.compare.sides import Sides
     from orlop.model.locator import Locator
@@ -77,6 +81,70 @@ class Compare(Part):
 
         sides = await self._sides(base, target, platform, strict=strict_platform)
         return compare_metadata(sides, ignore or NOTHING)
+
+    async def compare_files(
+        self,
+        base: str | Reference | Locator,
+        target: str | Reference | Locator,
+        *,
+        platform: str | PlatformSelector | None = None,
+        strict_platform: bool = False,
+        layer: int | None = None,
+        base_layer: int | None = None,
+        target_layer: int | None = None,
+        base_upto: int | None = None,
+        target_upto: int | None = None,
+        ignore: Ignore | None = None,
+        diff: bool = False,
+    ) -> FilesComparison:
+        """Return the paths in which the files of two images differ, and how each does.
+
+        layer: this layer of both by itself, by its index from 0 at the bottom; base_layer, target_layer: one of each. base_upto,
+        target_upto: the layers up to and with this one. diff: with unified diffs of text files. Layers that both begin with are
+        read only where they decide something, and what was read once is not fetched again as long as the cache knows it.
+        Raises InputError for a layer that there is not, LimitError, IntegrityError's kinds.
+        """
+        from orlop.image.compare.files import compare_files, scope_of
+        from orlop.image.compare.semantic import NOTHING
+
+        scope = scope_of(
+            layer=layer,
+            base_layer=base_layer,
+            target_layer=target_layer,
+            base_upto=base_upto,
+            target_upto=target_upto,
+        )
+        sides = await self._sides(base, target, platform, strict=strict_platform)
+        return await compare_files(sides, self._stores(sides), scope=scope, ignore=ignore or NOTHING, diff=diff)
+
+    async def compare_packages(
+        self,
+        base: str | Reference | Locator,
+        target: str | Reference | Locator,
+        *,
+        platform: str | PlatformSelector | None = None,
+        strict_platform: bool = False,
+        kinds: Iterable[str] | None = None,
+    ) -> PackagesComparison:
+        """Return the packages that were added, removed, upgraded or downgraded from one image to the other.
+
+        kinds: as for ``packages``. What could not be read is in the notes. Raises InputError for a kind that there is not, and
+        what ``packages`` raises.
+        """
+        from orlop.image.compare.packages import compare_packages
+        from orlop.image.packages.find import check_kinds
+
+        wanted = check_kinds(kinds)
+        sides = await self._sides(base, target, platform, strict=strict_platform)
+        return await compare_packages(sides, self._stores(sides), cache=self._cache, kinds=wanted)
+
+    def _stores(self, sides: Sides) -> Stores:
+        from orlop.image.compare.files import Stores
+
+        base = self.layers_of(sides.base_source)
+        # Of one place a layer is opened once, also where it is a layer of both.
+        same = sides.base_source.name == sides.target_source.name
+        return Stores(base, base if same else self.layers_of(sides.target_source))
 
     async def _sides(
         self,
