@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cyclonedx.schema
 import pytest
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # its stubs are a package of their own
+from packageurl import PackageURL
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from referencing import Registry, Resource
 from tests import packagefiles as made
 
 from orlop import Client
@@ -21,6 +26,7 @@ from orlop.testing.layers import layer
 if TYPE_CHECKING:
     from orlop.image.packages.find import PackageList
 
+SCHEMAS = ("bom-1.6", "spdx", "jsf-0.82")
 FILES = {
     "etc/os-release": made.DEBIAN,
     "var/lib/dpkg/status": made.dpkg({"a": "1:2+b1"}),
@@ -60,6 +66,27 @@ def test_cyclonedx_names_the_image_and_each_package(found: PackageList) -> None:
         [{"expression": "ISC"}],
         [{"expression": "ISC"}],
     ]
+
+
+def test_cyclonedx_is_as_its_schema_wants(found: PackageList) -> None:
+    folder = Path(cyclonedx.schema.__file__).parent / "_res"
+    schemas = {name: json.loads((folder / f"{name}.SNAPSHOT.schema.json").read_bytes()) for name in SCHEMAS}
+    others: Any = Registry().with_resources(
+        (f"http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json", Resource.from_contents(schema))
+        for name, schema in schemas.items()
+    )
+    bill = json.loads(json.dumps(found.cyclonedx()))
+    errors = list(Draft7Validator(schemas["bom-1.6"], registry=others).iter_errors(bill))
+    assert errors == []
+
+
+def test_package_urls_are_read_by_the_library_for_them(found: PackageList) -> None:
+    bill: Any = found.cyclonedx()
+    for one in [bill["metadata"]["component"], *bill["components"][1:]]:
+        read = PackageURL.from_string(one["purl"])
+        assert PackageURL.from_string(read.to_string()) == read
+        if one.get("version") and read.type != "oci":
+            assert read.version == one["version"]
 
 
 def test_names_inside_a_cyclonedx_document_are_there_once_and_all_are_depended_on(found: PackageList) -> None:
