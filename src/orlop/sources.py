@@ -7,6 +7,7 @@ is read through once and not with every question.
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from orlop.content.base import Located
@@ -83,10 +84,12 @@ def _stamp(locator: Locator) -> object:
         raise error from None
     except (OSError, ValueError) as cause:
         raise StorageError(locator.path, f"cannot be read: {cause}") from cause
-    if os.path.isdir(locator.path) is not folder:
+    if stat.S_ISDIR(about.st_mode) is not folder:
         hint = "oci:DIR reads a layout in a folder, oci-archive:FILE and docker-archive:FILE a file"
         raise StorageError(locator.path, f"is {'no folder' if folder else 'a folder'}").with_hint(hint)
-    return None if folder else (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+    if folder or not stat.S_ISREG(about.st_mode):  # a layout looks for itself; a pipe cannot be read again
+        return None
+    return (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
 
 
 def _layout(locator: Locator, runtime: Runtime, manifest_limit: int) -> Place:

@@ -207,6 +207,9 @@ class App:
         from orlop.curl import to_curl
 
         self.streams.silent = False
+        if not self.exchanges:
+            self.streams.note("no request was sent")
+            return
         options = {name: self.options.get(name) for name in _CONNECTION}
         self.streams.text(to_curl(self.exchanges, options, to=self.curl_to, data=self.curl_data))
 

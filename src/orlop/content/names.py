@@ -96,9 +96,14 @@ def only(found: Sequence[Entry], name: str, where: str) -> Entry:
 
 def shown(entries: Iterable[Entry]) -> str:
     """Return the names for a message; of what has none its place, ``@N``, and digest."""
-    texts = [entry.name or f"@{entry.number} ({entry.descriptor.digest})" for entry in entries]
+    texts = [entry.name or f"@{entry.number} ({_told(entry.descriptor)})" for entry in entries]
     more = f", and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
     return ", ".join(texts[:_SHOWN]) + more
+
+
+def _told(descriptor: Descriptor) -> str:
+    platform = f"{descriptor.platform}, " if descriptor.platform else ""
+    return f"{platform}{descriptor.digest}"
 
 
 def standing(entries: Sequence[Entry]) -> Sequence[Entry]:

@@ -6,8 +6,10 @@ The file has no name: it is gone when it is closed, also when the process is kil
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import zlib
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orlop.content.reader import FileReader
@@ -47,68 +49,101 @@ def sniffed(head: bytes) -> str:
 def opened(path: str, what: str, limit: int = SPOOL_LIMIT) -> Reader:
     """Return the bytes of an archive, unpacked where it is compressed. Blocks.
 
-    limit: in bytes, for one that is. Raises StorageError, UnsupportedError, LimitError, IntegrityError's kinds.
+    A pipe, such as /dev/stdin, is kept in a temporary file first. limit: in bytes, for what goes into one. Raises
+    StorageError, UnsupportedError, LimitError, IntegrityError's kinds.
     """
     try:
-        reader = FileReader(path)
+        with open(path, "rb", buffering=0) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return _readable(file, path, what, limit)
+            with _Filling(what, 0, limit).fill(_Plain(file)) as kept:
+                return _readable(kept, path, what, limit)
     except OSError as error:
         raise StorageError(path, f"cannot be read: {error.strerror or error}") from error
-    kind = sniffed(reader.read(0, 6))
+
+
+def _readable(file: BinaryIO, path: str, what: str, limit: int) -> Reader:
+    """Return the reader of a file that can be read at any place, unpacked where it is compressed."""
+    file.seek(0)
+    kind = sniffed(file.read(6))
+    file.seek(0)
     if not kind:
-        return reader
-    size = reader.size
-    reader.close()
-    if kind in {"gzip", "zstd"}:
-        return _Unpacking(path, what, kind, size, limit).run()
-    raise UnsupportedError("reading an archive", what, f"it is compressed with {kind}").with_hint("unpack it first")
+        return FileReader(path, os.dup(file.fileno()))
+    if kind not in {"gzip", "zstd"}:
+        refusal = UnsupportedError("reading an archive", what, f"it is compressed with {kind}")
+        raise refusal.with_hint("unpack it first")
+    size = os.fstat(file.fileno()).st_size
+    with _Filling(what, size, limit).fill(_Packed(file, kind, what)) as unpacked:
+        return FileReader(what, os.dup(unpacked.fileno()))
 
 
-class _Unpacking(NamedTuple):
-    """One archive on its way into a temporary file."""
+class _Plain:
+    """A file that is read once."""
 
-    path: str
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self) -> bytes:
+        """Return the next bytes. Raises OSError."""
+        return self._file.read(_PIECE)
+
+
+class _Packed(_Plain):
+    """A compressed file, every gzip member and zstd frame of it."""
+
+    def __init__(self, file: BinaryIO, kind: str, what: str) -> None:
+        super().__init__(_decompressed(file, kind))
+        self._kind, self._what, self._done = kind, what, 0
+
+    def read(self) -> bytes:
+        """Return the next unpacked bytes. Raises IntegrityError, TruncatedError."""
+        try:
+            piece = super().read()
+        except EOFError:
+            raise TruncatedError(self._what, self._done + 1, self._done) from None
+        except _faults(self._kind) as error:
+            raise IntegrityError(self._what, f"its {self._kind} data is damaged: {error}") from None
+        self._done += len(piece)
+        return piece
+
+
+class _Filling(NamedTuple):
+    """A temporary file in the making. size: of what it is made of, in bytes; 0 where nothing is unpacked."""
+
     what: str
-    kind: str
     size: int
     limit: int
 
-    def run(self) -> Reader:
+    def fill(self, source: _Plain) -> BinaryIO:
+        """Return the file, which has no name and is gone when it is closed."""
         import tempfile
 
         try:
-            with tempfile.TemporaryFile(prefix="orlop-", buffering=0) as file:
-                self._fill(file)
-                return FileReader(self.what, os.dup(file.fileno()))
+            with ExitStack() as stack:
+                file: Any = stack.enter_context(tempfile.TemporaryFile(prefix="orlop-", buffering=0))
+                self._fill(source, file)
+                stack.pop_all()
         except OSError as error:
-            hint = "it is unpacked in the folder for temporary files, which TMPDIR names"
+            hint = "it is kept in the folder for temporary files, which TMPDIR names"
             raise StorageError(self.what, f"cannot be unpacked: {error.strerror or error}").with_hint(hint) from error
+        return file  # type: ignore[no-any-return]
 
-    def _fill(self, file: Any) -> None:
+    def _fill(self, source: _Plain, file: BinaryIO) -> None:
         done = 0
-        with _decompressed(self.path, self.kind) as stream:
-            while piece := self._piece(stream, done):
-                done += len(piece)
-                if done > self.limit:
-                    raise LimitError(self.what, "unpacked bytes of a compressed archive", self.limit).with_hint(
-                        "an archive that is not compressed is read in place"
-                    )
-                if done > _RATIO_FROM and done > RATIO_LIMIT * self.size:
-                    raise LimitError(self.what, "unpacked bytes for each compressed one", RATIO_LIMIT)
-                view = memoryview(piece)
-                while view:
-                    view = view[file.write(view) :]
-
-    def _piece(self, stream: BinaryIO, done: int) -> bytes:
-        try:
-            return stream.read(_PIECE)
-        except EOFError:
-            raise TruncatedError(self.what, done + 1, done) from None
-        except _faults(self.kind) as error:
-            raise IntegrityError(self.what, f"its {self.kind} data is damaged: {error}") from None
+        while piece := source.read():
+            done += len(piece)
+            if done > self.limit:
+                raise LimitError(self.what, "bytes of an archive that is not read in place", self.limit).with_hint(
+                    "a file that is not compressed is read in place"
+                )
+            if self.size and done > _RATIO_FROM and done > RATIO_LIMIT * self.size:
+                raise LimitError(self.what, "unpacked bytes for each compressed one", RATIO_LIMIT)
+            view = memoryview(piece)
+            while view:
+                view = view[file.write(view) :]
 
 
-def _decompressed(path: str, kind: str) -> BinaryIO:
-    """Return the file, decompressed: every gzip member and zstd frame of it."""
+def _decompressed(file: BinaryIO, kind: str) -> BinaryIO:
     library: Any
     if kind == "zstd":
         library = _zstd()
@@ -117,7 +152,7 @@ def _decompressed(path: str, kind: str) -> BinaryIO:
             from isal import igzip as library
         except ImportError:  # no wheel for this platform
             import gzip as library
-    return library.open(path, "rb")  # type: ignore[no-any-return]
+    return library.open(file, "rb")  # type: ignore[no-any-return]
 
 
 def _faults(kind: str) -> tuple[type[Exception], ...]:

@@ -9,12 +9,13 @@ import click
 from orlop.cli import options
 from orlop.cli.lazy import Group
 from orlop.cli.render import Answer, show
-from orlop.cli.sources import reference_named
+from orlop.cli.sources import named
 
 if TYPE_CHECKING:
     from orlop import Reference
     from orlop.cli.context import App
     from orlop.cli.render import Paint
+    from orlop.model.locator import Locator
 
 ref = Group("ref", help="References, taken apart.")
 
@@ -26,7 +27,7 @@ ref = Group("ref", help="References, taken apart.")
 @click.pass_obj
 def parse(app: App, text: str) -> None:
     """Print the whole name of REF, and with --output table or json its parts. Nothing is asked of any registry."""
-    reference = reference_named(app, text)
+    reference = named(app, text)
     fields = _fields(reference)
     show(
         app,
@@ -39,7 +40,18 @@ def parse(app: App, text: str) -> None:
     )
 
 
-def _fields(reference: Reference) -> dict[str, str | None]:
+def _fields(reference: Reference | Locator) -> dict[str, str | None]:
+    from orlop.model.locator import Locator
+
+    if isinstance(reference, Locator):
+        return {
+            "locator": str(reference),
+            "scheme": reference.scheme,
+            "path": reference.path,
+            "repository": reference.repository or None,
+            "name": reference.name or None,
+            "digest": reference.digest.value if reference.digest else None,
+        }
     return {
         "reference": str(reference),
         "registry": reference.host.value,
