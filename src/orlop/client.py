@@ -10,6 +10,7 @@ from orlop.auth.credential import CredentialSource
 from orlop.clientparts.attachments import Attachments
 from orlop.clientparts.blobs import Blobs
 from orlop.clientparts.compare import Compare
+from orlop.clientparts.files import Files
 from orlop.clientparts.history import History
 from orlop.clientparts.packages import Packages
 from orlop.clientparts.wire import Wire
@@ -80,7 +81,7 @@ class Item(Generic[R]):
         return self.value  # type: ignore[return-value]  # R may itself include None
 
 
-class AsyncClient(Attachments, Blobs, Compare, History, Packages, Wire):
+class AsyncClient(Attachments, Blobs, Compare, Files, History, Packages, Wire):
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
     References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;

@@ -100,7 +100,7 @@ async def extract(
         try:
             meant = chosen([clean(path) for path in paths]) if paths else None
             tree = await gather(store, image, numbers, stage, meant, alone=layer is not None)
-            picked = chosen(_resolved(tree, paths, follow=follow)) if paths else None
+            picked = chosen(resolved(tree, paths, follow=follow)) if paths else None
             if with_markers:
                 _put_markers(tree)
             wanted = Wanted(tree, picked)
@@ -207,7 +207,8 @@ def _unmake(made: list[str]) -> None:
             os.rmdir(path)
 
 
-def _resolved(tree: ImageTree, paths: Sequence[str], *, follow: bool) -> list[str]:
+def resolved(tree: ImageTree, paths: Sequence[str], *, follow: bool) -> list[str]:
+    """Return where the paths are; with ``follow`` also what they lead to. Raises NotFoundError."""
     found = []
     for path in paths:
         found.append(tree.resolve(path, last=False).path)

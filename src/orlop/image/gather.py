@@ -112,11 +112,17 @@ def names(path: str, chosen: Chosen | None) -> bool:
 
 
 async def gather(
-    store: LayerStore, image: Image, numbers: Sequence[int], stage: Stage, chosen: Chosen | None, *, alone: bool = False
+    store: LayerStore,
+    image: Image,
+    numbers: Sequence[int],
+    stage: Stage | None,
+    chosen: Chosen | None,
+    *,
+    alone: bool = False,
 ) -> ImageTree:
     """Return the tree of these layers, read where they are not known, the contents of what is chosen in the stage.
 
-    Where links lead to what is chosen, it may be missing still: ``fetch`` knows. Raises what ``LayerStore.scan`` raises.
+    stage: None where all are known. Where links lead to what is chosen, it may be missing still: ``fetch`` knows. Raises what ``LayerStore.scan`` raises.
     """
     layers = image.layers
     found: dict[int, LayerIndex] = {}
@@ -128,7 +134,7 @@ async def gather(
     lowest_unknown = min((number for number in numbers if number not in found), default=-1)
     for number in reversed(numbers):
         if number not in found:
-            take = _taker(number, stage, chosen, cover)
+            take = _taker(number, stage, chosen, cover) if stage is not None else _nothing
             found[number] = await store.scan(layers[number], take)
         if number > lowest_unknown >= 0:
             await store.runtime.run(_cover, cover, number, found[number], store)
@@ -192,6 +198,10 @@ def _taker(number: int, stage: Stage, chosen: Chosen | None, cover: Cover) -> Ca
         return stage.sink((number, entry.offset), entry)
 
     return take
+
+
+def _nothing(_: Entry) -> Sink | None:
+    return None
 
 
 def _cover(cover: Cover, number: int, index: LayerIndex, store: LayerStore) -> None:

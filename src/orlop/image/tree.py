@@ -125,7 +125,7 @@ class ImageTree:
     def get(self, path: str, *, follow: bool = False) -> Node | None:
         """Return what is at a path, None for nothing. follow: links on the way and at the end are followed, else none is."""
         if follow:
-            found = self._lead(clean(path), last=True)
+            found = self._lead(path, last=True)
             return None if found is None else _node(*found)
         cleaned = clean(path)
         place = self._place(cleaned)
@@ -136,7 +136,7 @@ class ImageTree:
 
         Raises NotFoundError, which says whether a layer removed it.
         """
-        found = self._lead(clean(path), last=last or path.endswith("/"))
+        found = self._lead(path, last=last or path.endswith("/"))
         if found is None:
             raise self.missing(path)
         return _node(*found)

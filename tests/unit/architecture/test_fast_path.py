@@ -44,6 +44,7 @@ MANIFEST_GET = VERSION | {
     "orlop.clientparts",
     "orlop.clientparts.attachments",
     "orlop.clientparts.base",
+    "orlop.clientparts.files",
     "orlop.clientparts.blobs",
     "orlop.clientparts.wire",
     "orlop.clientparts.history",
