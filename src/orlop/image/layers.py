@@ -12,7 +12,7 @@ from orlop.layer.index import dump, load
 from orlop.layer.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from orlop.content.base import ByteStream, Source
@@ -29,26 +29,39 @@ if TYPE_CHECKING:
 KIND = "layers1"
 """The name of kept indexes in the cache; another form gets another number."""
 
+AT_ONCE = 4
+"""Layers that are read side by side."""
+
+_HELD = 1024 * 1024  # bytes of a file that are handed over at once
+
 
 class LayerStore:
     """Opens the layers of one source.
 
     derived: where indexes are kept beyond this object's life, None keeps them here alone. limits: what a layer may ask of
-    this machine.
+    this machine. tables: take the index from the table of contents that an eStargz or zstd:chunked layer carries, where the
+    manifest names its digest, instead of reading the layer.
     """
 
     def __init__(
-        self, source: Source, runtime: Runtime, derived: DerivedCache | None = None, *, limits: Limits = DEFAULT_LIMITS
+        self,
+        source: Source,
+        runtime: Runtime,
+        derived: DerivedCache | None = None,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        tables: bool = True,
     ) -> None:
         self.source = source
         self.runtime = runtime
         self.limits = limits
         self._derived = derived
+        self._tables = tables
         self._known: dict[Digest, LayerIndex] = {}
         self._locks: dict[Digest, AbstractAsyncContextManager[object]] = {}
 
     async def index(self, layer: Layer | Descriptor) -> LayerIndex:
-        """Return what is known of the layer: from memory, from the cache, else by reading it once.
+        """Return what is known of the layer: from memory, from the cache, from its table of contents, else by reading it.
 
         Raises BlobNotFoundError, IntegrityError's kinds (also where the archive inside is not the one that the config
         states), LimitError, UnsupportedError for a foreign layer that the source does not hold.
@@ -56,51 +69,62 @@ class LayerStore:
         descriptor, diff_id = _parts(layer)
         async with self._locks.setdefault(descriptor.digest, self.runtime.lock()):
             known = await self._look(layer)
-            if known is None:
-                known = await self._read(descriptor, diff_id, None)
-            return known
+            if known is None and self._tables:
+                known = await self._from_table(descriptor)
+            return known or await self._read(descriptor, diff_id, None, None)
+
+    async def indexes(self, layers: Sequence[Layer | Descriptor]) -> list[LayerIndex]:
+        """Return the index of each layer, some of them read side by side. Raises as ``index`` does."""
+        outcomes = self.runtime.map(self.index, layers, limit=max(1, min(AT_ONCE, len(layers))), ordered=True)
+        return [outcome.result() async for outcome in outcomes]
 
     async def known(self, layer: Layer | Descriptor) -> LayerIndex | None:
-        """Return the index where having it costs no download, else None. Raises DigestMismatchError as ``index`` does."""
+        """Return the index where having it costs no request, else None. Raises DigestMismatchError as ``index`` does."""
         return await self._look(layer)
 
     async def scan(self, layer: Layer | Descriptor, wanted: Wanted) -> LayerIndex:
         """Read the whole layer once, hand the contents that are wanted to their sinks, and return its index.
 
-        wanted: asked for every file as its content begins; the sink that it returns gets the content, on a thread that is
-        not the caller's. What went to the sinks is right only when this returns. Raises as ``index`` does.
+        wanted: asked for every file as its content begins; the sink that it returns gets the content, on a thread that may
+        not be the caller's. What went to the sinks is right only when this returns. Raises as ``index`` does.
         """
-        return await self._read(*_parts(layer), wanted)
+        descriptor, diff_id = _parts(layer)
+        return await self._read(descriptor, diff_id, await self._look(layer), wanted)
 
     @asynccontextmanager
     async def open_file(self, layer: Layer | Descriptor, entry: Entry) -> AsyncIterator[ByteStream]:
         """Open the content of one file as a stream of chunks, which raises DigestMismatchError instead of ending wrongly.
 
-        entry: of the layer's index, and of kind ``file``; what a hard link leads to is the caller's to know. Raises
-        UnsupportedError for an entry that has no content.
+        Asks for no more of the layer than from the nearest place before the file where reading can start. entry: of the
+        layer's index, and of kind ``file``; what a hard link leads to is the caller's to know. Raises UnsupportedError for an
+        entry that has no content, LimitError for a larger file than the limits allow.
         """
         if entry.kind != FILE:
             raise UnsupportedError("reading its content", f"/{entry.path}", f"it is of type {entry.kind}")
-        from orlop.layer.onefile import FileReader
+        from orlop.layer.onefile import file_reader
 
         index = await self.index(layer)
         descriptor, _ = _parts(layer)
-        what = f"/{entry.path} in {self._what(descriptor)}"
-        point = index.before(entry.data_offset)
-        reader = FileReader(what, point, entry)
-        stream = self._file(descriptor, reader, point.bits // 8)
+        reader = file_reader(f"/{entry.path} in {self._what(descriptor)}", index, entry, limits=self.limits)
+        stream = self._file(descriptor, reader, whole=not entry.sha256)
         try:
             yield stream
         finally:
-            await stream.aclose()  # type: ignore[attr-defined]  # a generator, whose connection ends with it
+            await stream.aclose()
 
-    async def _file(self, descriptor: Descriptor, reader: FileReader, start: int) -> AsyncIterator[bytes]:
-        async with self._opened(descriptor, start) as stream:
-            async for chunk in stream:
-                for piece in await self.runtime.run(reader.feed, chunk):
-                    yield piece
-                if reader.complete:
-                    break
+    async def _file(self, descriptor: Descriptor, reader: FileReader, *, whole: bool) -> AsyncGenerator[bytes, None]:
+        for piece in reader.feed(b""):
+            yield piece
+        there = reader.complete
+        if not there or whole:
+            async with self._opened(descriptor, reader.start, reader.stop) as stream:
+                async for chunk in stream:
+                    pieces = reader.feed(chunk)
+                    while some := await self.runtime.run(_some, pieces):
+                        for piece in some:
+                            yield piece
+                    if reader.complete and not whole:
+                        break
         reader.finish()
 
     async def _look(self, layer: Layer | Descriptor) -> LayerIndex | None:
@@ -108,8 +132,7 @@ class LayerStore:
         digest = descriptor.digest
         known = self._known.get(digest)
         if known is None and self._derived is not None:
-            data = await self.runtime.run(self._derived.get, digest)
-            known = load(data, digest) if data is not None else None
+            known = await self.runtime.run(self._load, digest)
             if known is not None:
                 self._known[digest] = known
         if known is None or diff_id is None or known.diff_id is None:
@@ -120,36 +143,80 @@ class LayerStore:
             raise DigestMismatchError(f"the archive in {self._what(descriptor)}", str(diff_id), str(known.diff_id))
         return known
 
-    async def _read(self, descriptor: Descriptor, diff_id: Digest | None, wanted: Wanted | None) -> LayerIndex:
-        from orlop.layer.pipeline import Pass
+    def _load(self, digest: Digest) -> LayerIndex | None:
+        data = self._derived.get(digest) if self._derived is not None else None
+        return load(data, digest) if data is not None else None
 
-        what = self._what(descriptor)
-        reading = Pass(what, descriptor.digest, descriptor.size, diff_id, wanted=wanted, limits=self.limits)
+    async def _from_table(self, descriptor: Descriptor) -> LayerIndex | None:
+        from orlop.image.layertable import read_table
+
+        async with _foreign(descriptor, self.source):
+            index = await read_table(self.source, descriptor, self.runtime, self.limits)
+        if index is not None:
+            await self._keep(index)
+        return index
+
+    async def _read(
+        self, descriptor: Descriptor, diff_id: Digest | None, known: LayerIndex | None, wanted: Wanted | None
+    ) -> LayerIndex:
+        """Read the layer to its end; an index that is known is kept, and what it does not tell is added."""
+        from orlop.layer.pipeline import Pass, Renamed
+
+        if known is not None and known.chunks is not None and wanted is not None:
+            wanted = Renamed(known.entries, wanted)
+        what, hashed = self._what(descriptor), known is None or known.diff_id is None
+        reading = Pass(
+            what, descriptor.digest, descriptor.size, diff_id, wanted=wanted, limits=self.limits, hashed=hashed
+        )
         try:
-            async with self._opened(descriptor, 0) as stream:
+            async with self._opened(descriptor, 0, None) as stream:
                 async for chunk in stream:
                     await self.runtime.run(reading.feed, chunk)
             index = await self.runtime.run(reading.finish)
         finally:
             reading.close()
-        self._known[descriptor.digest] = index
-        if self._derived is not None:
-            await self.runtime.run(self._derived.put, index.digest, dump(index))
+        if known is not None:
+            if not hashed:
+                return known
+            index = known._replace(diff_id=index.diff_id, unpacked_size=index.unpacked_size)
+        await self._keep(index)
         return index
 
+    async def _keep(self, index: LayerIndex) -> None:
+        self._known[index.digest] = index
+        if self._derived is not None:
+            await self.runtime.run(self._derived.put, index.digest, dump(index))
+
     @asynccontextmanager
-    async def _opened(self, descriptor: Descriptor, start: int) -> AsyncIterator[ByteStream]:
-        try:
-            async with self.source.open(descriptor, start=start) as stream:
-                yield stream
-        except BlobNotFoundError as error:
-            if descriptor.urls:
-                where = ", ".join(descriptor.urls)
-                raise UnsupportedError("reading a foreign layer", self.source.name, f"it is kept at {where}") from error
-            raise
+    async def _opened(self, descriptor: Descriptor, start: int, stop: int | None) -> AsyncIterator[ByteStream]:
+        async with _foreign(descriptor, self.source), self.source.open(descriptor, start=start, stop=stop) as stream:
+            yield stream
 
     def _what(self, descriptor: Descriptor) -> str:
         return f"layer {descriptor.digest.value[:19]} of {self.source.name}"
+
+
+def _some(pieces: Iterator[bytes]) -> list[bytes]:
+    """Return the next pieces, few enough to hold."""
+    taken, size = [], 0
+    for piece in pieces:
+        taken.append(piece)
+        size += len(piece)
+        if size >= _HELD:
+            break
+    return taken
+
+
+@asynccontextmanager
+async def _foreign(descriptor: Descriptor, source: Source) -> AsyncIterator[None]:
+    """Say of a foreign layer that is not there why it is not. Rule: image-spec 1.1, descriptor.md, ``urls``."""
+    try:
+        yield
+    except BlobNotFoundError as error:
+        if not descriptor.urls:
+            raise
+        where = ", ".join(descriptor.urls)
+        raise UnsupportedError("reading a foreign layer", source.name, f"it is kept at {where}") from error
 
 
 def _parts(layer: Layer | Descriptor) -> tuple[Descriptor, Digest | None]:

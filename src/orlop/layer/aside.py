@@ -18,11 +18,11 @@ AHEAD = 12
 class Aside(Generic[T]):
     """Calls ``work`` with each item in order, beside the caller. Call ``finish`` or ``close`` in the end.
 
-    alone_from: after so many items the thread begins; what ends before is not worth one.
+    ahead: items that may wait. alone_from: after so many items the thread begins; what ends before is not worth one.
     """
 
-    def __init__(self, work: Callable[[T], object], name: str, *, alone_from: int = 8) -> None:
-        self._work, self._name, self._until = work, name, alone_from
+    def __init__(self, work: Callable[[T], object], name: str, *, ahead: int = AHEAD, alone_from: int = 8) -> None:
+        self._work, self._name, self._ahead, self._until = work, name, ahead, alone_from
         self._thread: Thread | None = None
         self._error: BaseException | None = None
         self._inbox: SimpleQueue[tuple[T] | None]
@@ -30,6 +30,8 @@ class Aside(Generic[T]):
 
     def put(self, item: T) -> None:
         """Hand over the next item; waits while too many do. Raises what an earlier one raised."""
+        if self._thread is None and self._until <= 0:
+            self._start()
         if self._thread is not None:
             self._places.get()
             if self._error is not None:
@@ -38,15 +40,13 @@ class Aside(Generic[T]):
             return
         self._work(item)
         self._until -= 1
-        if self._until <= 0:
-            self._start()
 
     def _start(self) -> None:
         from queue import SimpleQueue
         from threading import Thread
 
         self._inbox, self._places = SimpleQueue(), SimpleQueue()
-        for _ in range(AHEAD):
+        for _ in range(self._ahead):
             self._places.put(None)
         self._thread = Thread(target=self._run, name=f"orlop {self._name}", daemon=True)
         self._thread.start()

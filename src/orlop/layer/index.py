@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from orlop.layer import columns
+from orlop.layer.chunks import Chunks
 from orlop.layer.columns import BLOCK_ENTRIES
 from orlop.model.digest import Digest
 
@@ -38,6 +41,9 @@ class Point(NamedTuple):
     unpacked: int
     window: bytes | None = None
     stored: bool = False
+
+
+_unpacked = attrgetter("unpacked")
 
 
 class Entries(Sequence["Entry"]):
@@ -79,7 +85,9 @@ class LayerIndex(NamedTuple):
     """One layer, read.
 
     kind: ``gzip``, ``zstd`` or ``tar``. digest, packed_size: of the bytes as stored. diff_id, unpacked_size: of the archive
-    inside. entries: its members, files with their ``sha256``. points: where reading can start, in ascending order.
+    inside, None where the layer was not read: a table of contents told its entries (``orlop.layer.toc``), and ``chunks`` where
+    the files are; such entries have their number for an ``offset``, and no ``data_offset`` (-1). entries: its members, files
+    with their ``sha256``. points: where reading can start, in ascending order.
     """
 
     digest: Digest
@@ -89,21 +97,22 @@ class LayerIndex(NamedTuple):
     unpacked_size: int | None
     entries: Entries
     points: tuple[Point, ...] = ()
+    chunks: Chunks | None = None
 
     def before(self, unpacked: int) -> Point:
         """Return the last place at or before an offset of the archive."""
-        low, high = 0, len(self.points)
-        while low < high:
-            middle = (low + high) // 2
-            if self.points[middle].unpacked <= unpacked:
-                low = middle + 1
-            else:
-                high = middle
-        return self.points[low - 1] if low else Point(0, 0)
+        at = bisect_right(self.points, unpacked, key=_unpacked)
+        return self.points[at - 1] if at else Point(0, 0)
+
+    def after(self, unpacked: int) -> Point | None:
+        """Return the first place at or after an offset of the archive."""
+        at = bisect_left(self.points, unpacked, key=_unpacked)
+        return self.points[at] if at < len(self.points) else None
 
 
 def dump(index: LayerIndex) -> bytes:
     """Return the index as bytes, which end with their own checksum."""
+    chunks = index.chunks.dump() if index.chunks is not None else b""
     head = {
         "digest": str(index.digest),
         "diff_id": str(index.diff_id) if index.diff_id else None,
@@ -116,10 +125,11 @@ def dump(index: LayerIndex) -> bytes:
             [point.bits, point.unpacked, -1 if point.window is None else len(point.window), point.stored]
             for point in index.points
         ],
+        "chunks": len(chunks) if index.chunks is not None else None,
     }
     text = json.dumps(head, separators=(",", ":")).encode()
     windows = [point.window for point in index.points if point.window is not None]
-    body = b"".join([_MAGIC, _LENGTH.pack(len(text)), text, *index.entries.blocks, *windows])
+    body = b"".join([_MAGIC, _LENGTH.pack(len(text)), text, *index.entries.blocks, *windows, chunks])
     return body + hashlib.sha256(body).digest()
 
 
@@ -154,12 +164,14 @@ def _loaded(body: memoryview, digest: Digest) -> LayerIndex | None:
         Point(bits, unpacked, None if size < 0 else take(size), stored)
         for bits, unpacked, size, stored in head["points"]
     )
+    chunks = Chunks.load(take(head["chunks"])) if head["chunks"] is not None else None
     count = head["count"]
     if len(blocks) != -(-count // BLOCK_ENTRIES) or at != len(body):
         raise ValueError("its parts are not all there")
     diff_id = Digest(head["diff_id"]) if head["diff_id"] else None
     entries = Entries(blocks, count)
-    return LayerIndex(digest, diff_id, head["kind"], head["packed_size"], head["unpacked_size"], entries, points)
+    sizes = head["packed_size"], head["unpacked_size"]
+    return LayerIndex(digest, diff_id, head["kind"], *sizes, entries, points, chunks)
 
 
 class IndexBuilder:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from orlop.errors import DigestMismatchError, SizeMismatchError, TruncatedError
 from orlop.layer.aside import Aside
 from orlop.layer.entry import FILE
-from orlop.layer.index import IndexBuilder, LayerIndex, Point
+from orlop.layer.index import IndexBuilder, LayerIndex
 from orlop.layer.inflate import Inflater
 from orlop.layer.limits import DEFAULT_LIMITS
+from orlop.layer.seekpoints import SeekPoints
 from orlop.layer.sinks import Sink, SparseSink
 from orlop.layer.tarscan import Scanner
 from orlop.model.digest import Digest, Hasher
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orlop.layer.entry import Entry
     from orlop.layer.index import Entries
     from orlop.layer.limits import Limits
@@ -29,7 +32,8 @@ class Pass:
     """Reads one layer that is pushed in, whose bytes as stored are verified by their source.
 
     what: names it in a message. digest, size: of those bytes. diff_id: of the archive inside, checked where it is given and
-    worked out where it is not. wanted: Scanner's. Call ``finish`` or ``close`` in the end.
+    worked out where it is not. wanted: Scanner's. hashed: without it nothing is hashed, and the index is without entries: for a
+    layer that is known. Call ``finish`` or ``close`` in the end.
     """
 
     def __init__(
@@ -41,10 +45,13 @@ class Pass:
         *,
         wanted: Wanted | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        hashed: bool = True,
     ) -> None:
         self.what = what
+        self._hashed = hashed
         self._digest, self._size, self._diff_id = digest, size, diff_id
         self._inflater = Inflater(what, limits=limits)
+        self._points = SeekPoints(self._inflater, size or 0 if hashed else 0)
         self._scanner = Scanner(what, wanted=wanted, limits=limits)
         self._contents = Contents(diff_id.algorithm if diff_id else "sha256")
         self._aside: Aside[tuple[bytes, list[Entry]]] = Aside(self._contents.take, "hash")
@@ -53,8 +60,12 @@ class Pass:
         """Take the next bytes as stored. Raises IntegrityError and its kinds, LimitError."""
         if self._size is not None and self._inflater.packed_size + len(chunk) > self._size:
             raise SizeMismatchError(self.what, self._size, self._inflater.packed_size + len(chunk))
-        for piece in self._inflater.feed(chunk):
-            self._aside.put((piece, self._scanner.feed(piece)))
+        for part in self._points.parts(chunk):
+            for piece in self._inflater.feed(part):
+                entries = self._scanner.feed(piece)
+                if self._hashed:
+                    self._aside.put((piece, entries))
+                    self._points.piece(piece)
 
     def finish(self) -> LayerIndex:
         """End the layer, and return its index. Raises IntegrityError's kinds where it is not what it should be."""
@@ -64,10 +75,9 @@ class Pass:
         inflater.finish()
         self._scanner.finish()
         self._aside.finish()
-        diff_id = self._contents.digest()
-        if self._diff_id is not None and diff_id != self._diff_id:
+        diff_id = self._contents.digest() if self._hashed else None
+        if diff_id is not None and self._diff_id is not None and diff_id != self._diff_id:
             raise DigestMismatchError(f"the archive in {self.what}", str(self._diff_id), str(diff_id))
-        points = tuple(Point(packed * 8, unpacked) for packed, unpacked in inflater.starts)
         return LayerIndex(
             self._digest,
             diff_id,
@@ -75,12 +85,13 @@ class Pass:
             inflater.packed_size,
             inflater.unpacked_size,
             self._contents.finish(),
-            points,
+            self._points.finish(),
         )
 
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._aside.close()
+        self._points.close()
 
 
 class Contents:
@@ -167,3 +178,19 @@ class ContentHash(Sink):
     def close(self) -> None:
         """Set ``value``."""
         self.value = self._hash.digest()
+
+
+class Renamed:
+    """Asks for an archive's files by the entries of another list of the same members, path by path in order."""
+
+    def __init__(self, entries: Iterable[Entry], wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._known: dict[str, list[Entry]] = {}
+        for entry in entries:
+            if entry.kind == FILE:
+                self._known.setdefault(entry.path, []).insert(0, entry)
+
+    def __call__(self, entry: Entry) -> Sink | None:
+        """Scanner's ``wanted``; a file that the list does not have is not asked for."""
+        known = self._known.get(entry.path)
+        return self._wanted(known.pop()) if known else None

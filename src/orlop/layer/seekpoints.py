@@ -1,0 +1,206 @@
+"""Places inside a plain gzip layer where reading can start, found and proven while the layer streams by once.
+
+At about every hundredth of the layer a stretch is kept: its packed bytes, and what came out of them. A block that begins in
+it is looked for, inflated, and compared with what came out; only what agrees for many kilobytes is a point.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from orlop.layer.aside import Aside
+from orlop.layer.blocks import SLICE, dynamic_blocks, stored_blocks
+from orlop.layer.deflate import STORED, WINDOW, aligned
+from orlop.layer.index import Point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orlop.layer.inflate import Inflater
+
+MIB = 1024 * 1024
+LEAST_SPACING = MIB
+"""Bytes as stored between two points of a layer of less than 120 MiB."""
+
+POINTS = 120
+"""Points of a larger one: a stretch between two, with the search for a block, is under a hundredth of it."""
+
+LEAST_SIZE = 4 * MIB
+"""A smaller layer is read from its beginning."""
+
+STRETCH = 288 * 1024
+"""Packed bytes that are kept to look for a block in."""
+
+_STEP = 32 * 1024  # packed bytes after which the count of what came out is known
+_OUTPUT_LIMIT = 4 * MIB  # what may come out of a stretch
+_PROOF = 16 * 1024  # least packed bytes behind a block that have to come out as they did
+# isal gives a byte or two only with the next input; zlib does not, so that counts of the two differ by as much.
+_HELD_BACK = 4
+_REPEATS = 1024
+_NATURAL_APART = 128 * 1024
+
+
+class Stretch(NamedTuple):
+    """A part of the layer: packed bytes from ``start`` on; ``cuts``, where in them how much had come out, each offset from
+    the layer's beginning; ``output``, what came out from the offset ``base`` on, at least a window before the first cut.
+    """
+
+    start: int
+    data: bytes
+    cuts: list[tuple[int, int]]
+    base: int
+    output: bytes
+
+
+def find(stretch: Stretch) -> Point | None:
+    """Return the first block of the stretch that can be proven, None if there is none."""
+    first = 0
+    while first < len(stretch.data) - _PROOF:
+        last = first + SLICE
+        for at in stored_blocks(stretch.data, first, last):
+            point = _proven(stretch, at * 8, stored=True)
+            if point is not None:
+                return point
+        for bit in dynamic_blocks(stretch.data, first, last):
+            point = _proven(stretch, bit, stored=False)
+            if point is not None:
+                return point
+        first = last
+    return None
+
+
+def _proven(stretch: Stretch, bit: int, *, stored: bool) -> Point | None:
+    """Return the point at a bit of the stretch if inflating from there gives what came out there."""
+    packed = stretch.start + bit // 8
+    cut = next((cut for cut in stretch.cuts if cut[0] >= packed + _PROOF), None)
+    if cut is None:
+        return None
+    most = cut[1] - stretch.cuts[0][1]
+    data = stretch.data[bit // 8 : cut[0] - stretch.start]
+    data = STORED + data if stored else aligned(data, bit % 8)
+    # How much comes out does not depend on the window; that tells which window it is.
+    length = len(_inflated(data, bytes(WINDOW), most) or b"")
+    if not length:
+        return None
+    for held in range(_HELD_BACK):
+        at = cut[1] - length + held - stretch.base
+        window = stretch.output[max(at - WINDOW, 0) : at]
+        end = cut[1] - stretch.base
+        if at >= 0 and (_inflated(data, window, most) or b"")[: end - at] == stretch.output[at:end]:
+            # What repeats itself may agree in a wrong place as well.
+            sample = stretch.output[at : at + _REPEATS]
+            if stretch.output.find(sample, at + 1, at + 2 * _REPEATS) >= 0:
+                return None
+            return Point(stretch.start * 8 + bit, at + stretch.base, zlib.compress(window, 1), stored)
+    return None
+
+
+def _inflated(data: bytes, window: bytes, most: int) -> bytes | None:
+    inflater = zlib.decompressobj(-15, zdict=window)
+    try:
+        output = inflater.decompress(data, most + _HELD_BACK)
+    except zlib.error:
+        return None
+    return None if inflater.eof or inflater.unconsumed_tail else output
+
+
+class SeekPoints:
+    """Watches one layer being inflated. size: its bytes as stored.
+
+    For each chunk: inflate the ``parts`` of it, tell each ``piece`` that came out, and call ``cut`` after each part; then
+    ``finish`` or ``close``. The search has a thread of its own, and few stretches wait for it.
+    """
+
+    def __init__(self, inflater: Inflater, size: int) -> None:
+        self._inflater = inflater
+        self._spacing = max(LEAST_SPACING, size // POINTS)
+        self._active = size >= LEAST_SIZE
+        self._target = self._spacing
+        self._recent: deque[bytes] = deque()  # what came out last, at least a window of it
+        self._recent_size = 0
+        self._packed: list[bytes] = []
+        self._cuts: list[tuple[int, int]] = []
+        self._starts = 0
+        self._found: list[Point] = []
+        self._aside: Aside[Stretch] = Aside(self._search, "seek points", ahead=2, alone_from=0)
+
+    def parts(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the chunk, cut where it has to be known how much came out. Inflate each part before asking for the next."""
+        if not self._active:
+            yield chunk
+            return
+        at = 0
+        while at < len(chunk):
+            begin = self._inflater.packed_size
+            to_target = self._target - begin
+            taken = chunk[at : at + (to_target if to_target > 0 else _STEP)] if at or to_target < len(chunk) else chunk
+            at += len(taken)
+            if to_target <= 0:
+                if not self._cuts:
+                    self._begin()
+                self._packed.append(taken)
+            yield taken
+            if self._cuts:
+                self._cut()
+            if self._inflater.kind not in {"", "gzip"}:
+                self._stop()
+                yield chunk[at:]
+                return
+
+    def piece(self, piece: bytes) -> None:
+        """Take note of what came out."""
+        if self._active:
+            self._recent.append(piece)
+            self._recent_size += len(piece)
+            if not self._cuts:
+                while self._recent_size - len(self._recent[0]) >= WINDOW:
+                    self._recent_size -= len(self._recent.popleft())
+
+    def _begin(self) -> None:
+        self._cuts = [(self._inflater.packed_size, self._inflater.unpacked_size)]
+        self._starts = len(self._inflater.starts)
+
+    def _cut(self) -> None:
+        """After a part of a stretch: note how much came out, and end the stretch where it is long enough."""
+        inflater = self._inflater
+        if len(inflater.starts) != self._starts:
+            # A member begins here by itself, which needs no search.
+            self._drop(inflater.starts[-1][0])
+            return
+        self._cuts.append((inflater.packed_size, inflater.unpacked_size))
+        start = self._cuts[0]
+        if inflater.packed_size - start[0] < STRETCH and inflater.unpacked_size - start[1] < _OUTPUT_LIMIT:
+            return
+        output = b"".join(self._recent)
+        base = inflater.unpacked_size - len(output)
+        self._aside.put(Stretch(start[0], b"".join(self._packed), self._cuts, base, output))
+        self._drop(start[0])
+
+    def _drop(self, last: int) -> None:
+        self._cuts, self._packed = [], []
+        self._target = max(last + self._spacing, self._inflater.packed_size)
+
+    def _stop(self) -> None:
+        self._active = False
+        self._recent.clear()
+
+    def _search(self, stretch: Stretch) -> None:
+        point = find(stretch)
+        if point is not None:
+            self._found.append(point)
+
+    def finish(self) -> tuple[Point, ...]:
+        """Return all points in ascending order, with those where members or frames begin."""
+        self._aside.finish()
+        points: list[Point] = []
+        natural = [Point(packed * 8, unpacked) for packed, unpacked in self._inflater.starts]
+        for point in sorted([*natural, *self._found], key=lambda point: point.bits):
+            if not points or point.bits - points[-1].bits >= _NATURAL_APART * 8:
+                points.append(point)
+        return tuple(points)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._aside.close()
