@@ -26,7 +26,7 @@ from orlop.layer.paths import follow
 from orlop.layer.sinks import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from orlop.content.base import ByteStream
@@ -48,15 +48,15 @@ _LETTERS = {DIRECTORY: "d", SYMLINK: "l", HARDLINK: "h", CHARACTER: "c", BLOCK_D
 class Lookup:
     """Finds single paths of an image from the top layer down, and reads no layer below the one that decides.
 
-    layer: in this layer alone. A layer whose index is not kept is read once, and what was asked for by then is kept from it.
-    Close it in the end.
+    layer: in this layer alone. asked: paths that will be asked for: a layer whose index is not kept is read once, and what is
+    asked for by then is kept from it. Close it in the end.
     """
 
-    def __init__(self, store: LayerStore, image: Image, *, layer: int | None = None) -> None:
+    def __init__(self, store: LayerStore, image: Image, *, layer: int | None = None, asked: Iterable[str] = ()) -> None:
         self._store, self._image = store, image
         self._numbers = layer_numbers(image, layer=layer)
         self._trees: dict[int, LayerTree] = {}
-        self._asked: set[str] = set()
+        self._asked = {clean(path) for path in asked}
         self._kept: dict[tuple[int, int], IO[bytes]] = {}
 
     async def find(self, path: str) -> Node:
@@ -279,39 +279,42 @@ def mode_text(entry: Entry) -> str:
 
 
 def describe(tree: ImageTree, node: Node) -> dict[str, Any]:
-    """Return all that is known of a path, as JSON has it.
+    """Return all that is known of a path, as JSON has it; what its kind has not is None.
 
-    A path or a link that is not UTF-8 has replacement characters, and its bytes beside it in base64. What is not there for
-    its kind is left out; ``mode`` is octal, ``mtime`` RFC 3339 in UTC.
+    A name that is not UTF-8 has replacement characters, and its bytes beside it in base64. mode: octal. mtime: RFC 3339 in
+    UTC. layer: where it came from. removed_by: the layer that took it away; replaced: by putting something in its place.
     """
     entry = node.entry
+    there = entry.kind != GONE
     inode = tree.inode(node)
-    said: dict[str, Any] = {**_text("path", f"/{node.path}"), "type": entry.kind}
-    if entry.kind != GONE:
-        said.update(mode=f"{entry.mode:04o}", uid=entry.uid, gid=entry.gid)
-        if entry.uname:
-            said.update(_text("user", entry.uname))
-        if entry.gname:
-            said.update(_text("group", entry.gname))
-        said["size"] = inode.entry.size if inode is not None else 0
-        said["mtime"] = time_text(entry.mtime_ns) if entry.offset >= 0 else None
-    if entry.link:
-        said.update(_text("link", entry.link))
-    if entry.kind in {CHARACTER, BLOCK_DEVICE}:
-        said["device"] = [entry.major, entry.minor]
-    if inode is not None and inode.entry.sha256:
-        said["sha256"] = inode.entry.sha256.hex()
-    if entry.xattrs:
-        from base64 import b64encode
+    real = inode.entry if inode is not None else entry
+    return {
+        **_text("path", f"/{node.path}"),
+        "type": entry.kind,
+        "mode": f"{entry.mode:04o}" if there else None,
+        "uid": entry.uid if there else None,
+        "gid": entry.gid if there else None,
+        **_text("user", entry.uname or None),
+        **_text("group", entry.gname or None),
+        "size": real.size if there else None,
+        "mtime": time_text(entry.mtime_ns) if entry.offset >= 0 else None,
+        **_text("link", entry.link or None),
+        "device": [entry.major, entry.minor] if entry.kind in {CHARACTER, BLOCK_DEVICE} else None,
+        "sha256": real.sha256.hex() or None,
+        "xattrs": _xattrs(entry) if entry.xattrs else None,
+        "layer": node.layer_index if node.layer_index >= 0 else None,
+        "removed_by": node.removed_by if node.removed else None,
+        "replaced": node.replaced,
+    }
 
-        said["xattrs"] = {
-            key.encode("utf-8", "replace").decode(): b64encode(value).decode() for key, value in entry.xattrs.items()
-        }
-    said["layer"] = node.layer_index if node.layer_index >= 0 else None
-    if node.removed:
-        said["removed_by"] = node.removed_by
-        said["replaced"] = node.replaced
-    return said
+
+def _xattrs(entry: Entry) -> dict[str, str]:
+    from base64 import b64encode
+
+    return {
+        key.encode("utf-8", "replace").decode(): b64encode(value).decode()
+        for key, value in sorted(entry.xattrs.items())
+    }
 
 
 def time_text(time_ns: int) -> str:
@@ -327,7 +330,9 @@ def time_text(time_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}{digits}Z"
 
 
-def _text(key: str, text: str) -> dict[str, str]:
+def _text(key: str, text: str | None) -> dict[str, str | None]:
+    if text is None or text.isascii():
+        return {key: text}
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -155,6 +155,10 @@ class ImageTree:
         error.noun = "path"
         return error
 
+    def is_folder(self, node: Node) -> bool:
+        """Whether a node is a folder, be it only implied."""
+        return node.entry.kind == DIRECTORY
+
     def inode(self, node: Node) -> Inode | None:
         """Return what a name stands for: of a hard link the entry that it leads to, None where that is nothing."""
         if node.entry.kind != HARDLINK:

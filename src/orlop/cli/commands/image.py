@@ -14,6 +14,15 @@ TABLE = {
         ("dockerfile", "image_dockerfile", "dockerfile", "A Dockerfile out of the history."),
         ("size", "image_size", "size", "What images weigh, share and waste."),
         ("os", "image_inspect", "os_", "Which operating system is inside."),
+        ("compare", "image_compare", "compare", "Two images beside each other."),
+        ("ls", "image_ls", "ls", "The files, with the layer of each."),
+        ("cat", "image_cat", "cat", "Files, to the byte."),
+        ("find", "image_find", "find", "Files by name, content, size or kind."),
+        ("tree", "image_tree", "tree", "The folders, drawn."),
+        ("extract", "image_extract", "extract", "Files into a folder or an archive."),
+        ("export", "image_export", "export", "All files as one archive."),
+        ("save-layers", "image_savelayers", "save_layers", "The layers into a folder, merged or each for itself."),
+        ("updates", "image_updates", "updates", "Newer tags of the same family."),
         ("packages", "image_packages", "packages", "What is installed, and bills of materials of it."),
     )
 }
