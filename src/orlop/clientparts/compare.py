@@ -117,6 +117,42 @@ class Compare(Part):
         sides = await self._sides(base, target, platform, strict=strict_platform)
         return await compare_files(sides, self._stores(sides), scope=scope, ignore=ignore or NOTHING, diff=diff)
 
+    async def compare_folders(
+        self,
+        base: str | Reference | Locator,
+        target: str | Reference | Locator,
+        to: str,
+        *,
+        platform: str | PlatformSelector | None = None,
+        strict_platform: bool = False,
+        layer: int | None = None,
+        base_layer: int | None = None,
+        target_layer: int | None = None,
+        base_upto: int | None = None,
+        target_upto: int | None = None,
+        ignore: Ignore | None = None,
+    ) -> FilesComparison:
+        """Write the files of two images into the folders ``base`` and ``target`` below ``to``, and return their differences.
+
+        An index has to leave one platform. Owners are not kept, devices are left out, and nothing is written elsewhere.
+        Raises as ``compare_files``, and StorageError.
+        """
+        from orlop.image.compare.files import compare_files, scope_of
+        from orlop.image.compare.folders import write_sides
+        from orlop.image.compare.semantic import NOTHING
+
+        scope = scope_of(
+            layer=layer,
+            base_layer=base_layer,
+            target_layer=target_layer,
+            base_upto=base_upto,
+            target_upto=target_upto,
+        )
+        sides = await self._sides(base, target, platform, one=True, strict=strict_platform)
+        stores = self._stores(sides)
+        await write_sides(sides, stores, to, scope=scope)
+        return await compare_files(sides, stores, scope=scope, ignore=ignore or NOTHING)
+
     async def compare_packages(
         self,
         base: str | Reference | Locator,
