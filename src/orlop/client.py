@@ -13,6 +13,7 @@ from orlop.clientparts.compare import Compare
 from orlop.clientparts.files import Files
 from orlop.clientparts.history import History
 from orlop.clientparts.packages import Packages
+from orlop.clientparts.updates import TagUpdates
 from orlop.clientparts.wire import Wire
 from orlop.content.base import Located
 from orlop.errors import OrlopError
@@ -81,7 +82,7 @@ class Item(Generic[R]):
         return self.value  # type: ignore[return-value]  # R may itself include None
 
 
-class AsyncClient(Attachments, Blobs, Compare, Files, History, Packages, Wire):
+class AsyncClient(Attachments, Blobs, Compare, Files, History, Packages, TagUpdates, Wire):
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
     References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;
