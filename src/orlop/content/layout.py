@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 INGEST = "ingest"
 """The folder inside a layout where blobs lie until they are whole."""
+_TRIES = 1000
 
 
 class Files(ABC):
@@ -180,9 +181,15 @@ class LayoutFolder(Layout, Target):
 
     def _ingest(self) -> BinaryIO:
         folder = f"{self._root}/{INGEST}"
+        reason = ""
         with self._storage("written"):
-            os.makedirs(folder, exist_ok=True)
-            return open(f"{folder}/{os.getpid():x}-{os.urandom(6).hex()}", "xb", buffering=0)
+            for _ in range(_TRIES):
+                try:
+                    os.makedirs(folder, exist_ok=True)
+                    return open(f"{folder}/{os.getpid():x}-{os.urandom(6).hex()}", "xb", buffering=0)
+                except (FileNotFoundError, FileExistsError) as error:  # another writer has just tidied the folder away
+                    reason = error.strerror or str(error)
+        raise StorageError(self._name, f"cannot be written: {reason}")
 
     def _keep(self, file: BinaryIO, digest: Digest) -> None:
         path = f"{self._root}/{blob_path(digest)}"
@@ -313,6 +320,8 @@ def _replace(path: str, data: bytes) -> None:
     try:
         with open(part, "xb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # an index lost to a power cut would lose every image
         os.replace(part, path)
     except BaseException:
         with suppress(OSError):
