@@ -50,7 +50,9 @@ _SHELLS = ("sh", "bash", "ash", "dash", "zsh", "ksh", "cmd", "powershell", "pwsh
 _LAST_OPTION = re.compile(r"-[a-z]*c|/[cC]|-[Cc]ommand|-[Ff]ile")
 _PROGRAM = re.compile(r"\.{0,2}/[\w./+-]+|[A-Za-z]:[\\/]\S+|(?:" + "|".join(_SHELLS) + r")(?:\.exe)?")
 _HERE = re.compile(r"(?:^|(?<=\s))\d*<<(-?)([\"']?)([A-Za-z0-9_.-]+)\2(?=\s|$)")
+_HERE_WORD = re.compile(r"\d*<<-?([\"']?)([^<\"'\s]+)\1")
 _HERE_LIKE = re.compile(r"(?:^|(?<=\s))\d*<<-?[^<\s]")
+_FLAGS = re.compile(r"(?:--(?:mount|network|security|device)=\S+\s+)+")
 _PORT = re.compile(r"([^\s\[\]{}:]+):\{\}")
 
 
@@ -87,13 +89,21 @@ class StepReader:
 
     def read(self, entry: HistoryEntry) -> Parsed:
         """Return what the step was. Every text gives an answer."""
+        made = self._read(entry)
+        if made.arguments.partition("\n")[0].endswith(self.escape):
+            return Parsed(notes=(_remark(entry.created_by, entry.comment),))  # it would go on with the next line
+        return made
+
+    def _read(self, entry: HistoryEntry) -> Parsed:
         text, marked = without_mark(entry.created_by)
         text = text.strip(" \t") if marked else text
         keyword, _, rest = text.partition(" ")
         by_buildkit = text.endswith(BUILDKIT) or entry.comment.startswith("buildkit.dockerfile")
         if keyword in KEYWORDS and (marked or by_buildkit):
             rest = rest.removesuffix(BUILDKIT)
-            return self._run(rest) if keyword == "RUN" and not marked else self._instruction(keyword, rest.strip(" \t"))
+            if keyword == "RUN":
+                return self._shell_form(keyword, rest) if marked else self._run(rest)
+            return self._instruction(keyword, rest.strip(" \t"))
         if keyword in KEYWORDS and rest:
             return self._as_it_stood(keyword, rest.strip())
         if not marked and (text.startswith((*_prefixes(self.shell), "/bin/sh -c ")) or _ARGUMENTS.match(text)):
@@ -118,12 +128,18 @@ class StepReader:
     def _shell_form(self, keyword: str, command: str, notes: tuple[str, ...] = ()) -> Parsed:
         command = command.replace("\r\n", "\n").strip(" \t")
         shell = tuple(self.shell)
+        listed = words.go_list(command) if command.startswith("[") else None
+        if listed:
+            return Parsed(keyword, words.exec_form(listed), notes=notes)
         if "\n" in command.strip("\n"):
             return Parsed(keyword, _here_document(command), notes=notes, shell=shell)
         command = command.strip("\n")
-        if not command or command.endswith(self.escape) or _HERE_LIKE.search(command):
+        flags = _FLAGS.match(command)
+        rest = command[flags.end() :] if flags else command
+        if not rest or rest.endswith(self.escape) or _HERE_LIKE.search(rest):
             # What a Dockerfile would read otherwise: a line that goes on, a here-document.
-            return Parsed(keyword, words.exec_form([*shell, command]), notes=notes)
+            exact = words.exec_form([*shell, rest])
+            return Parsed(keyword, f"{flags[0]}{exact}" if flags else exact, notes=notes)
         return Parsed(keyword, command, command=True, notes=notes, shell=shell)
 
     def _exec(self, text: str, notes: tuple[str, ...] = ()) -> Parsed:
@@ -161,9 +177,11 @@ class StepReader:
 
     def _as_it_stood(self, keyword: str, rest: str) -> Parsed:
         """Read an instruction that its builder copied from the Dockerfile."""
-        if keyword == "RUN" and not rest.startswith(("[", "--")):
+        if keyword == "RUN":
             return self._shell_form(keyword, rest)
-        return Parsed(keyword, _on_one_line(rest))
+        if keyword in {"ARG", "ENV", "LABEL"} and re.search(r"[\"'\\]", rest):
+            return Parsed(keyword, _on_one_line(rest))
+        return self._instruction(keyword, rest)
 
     def _instruction(self, keyword: str, rest: str) -> Parsed:
         made: Parsed | None = None
@@ -210,7 +228,10 @@ class StepReader:
             if " " in target.strip() or target.strip().endswith(self.escape):
                 flags, _, name = source.rpartition(" ")
                 return Parsed(keyword, f"{flags} {words.exec_form([name, target.strip()])}".lstrip())
-        here = [match[3] for match in _HERE.finditer(rest)]
+        listed = words.go_list(rest)
+        if listed:
+            return Parsed(keyword, words.exec_form(listed))
+        here = [match[2] for match in map(_HERE_WORD.fullmatch, rest.split()) if match]
         if here:
             return Parsed(
                 keyword,

@@ -6,6 +6,7 @@ for steps that changed the config only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,12 @@ if TYPE_CHECKING:
 BUILDKIT = " # buildkit"
 """What BuildKit puts after a step that made a layer."""
 
-NOP = "#(nop)"
-"""What the classic builder puts before a step that ran nothing."""
-
-_SHELLS = ("/bin/sh -c ", "cmd /S /C ", "powershell ", "pwsh ", "/bin/bash ", "/bin/ash ")
+# The shell that is set stands before the mark; PowerShell's has whole commands in it.
+_MARKED = re.compile(
+    r"(?:/bin/\w*sh (?:-[abd-z]+ |pipefail ){0,4}-\w*c |cmd /S /C |(?:powershell|pwsh).{0,400}? )?"
+    r"#\(nop\)\s*(?=[A-Z]+\b)"
+)
 _AT_ONCE = 4
-_MARK_WITHIN = 400
-"""Characters before ``#(nop)``: a shell with its options, never a whole command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,8 @@ def history_of(image: Image) -> History:
 
 def without_mark(text: str) -> tuple[str, bool]:
     """Return a step's text without the classic builder's ``SHELL #(nop)`` before it, and whether that was there."""
-    before, mark, after = text[:_MARK_WITHIN].partition(NOP)
-    if mark and (not before.strip() or before.startswith(_SHELLS)):
-        return after.lstrip() + text[_MARK_WITHIN:], True
-    return text, False
+    match = _MARKED.match(text)
+    return (text, False) if match is None else (text[match.end() :], True)
 
 
 def short_text(entry: HistoryEntry) -> str:
