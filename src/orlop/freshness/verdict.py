@@ -125,13 +125,13 @@ def _without_now(desk: Desk, case: Case, absent: Absent) -> Steps[Verdict]:
 
 
 def _knowing_then(desk: Desk, case: Case, now: PlatformImage, then: PlatformImage) -> Steps[Verdict]:
+    if not then.layers:
+        return verdict(case, values.EMPTY_BASE, "what the image is said to be built on has no layers")
     how = yield from fit(desk, case.target, then)
     detail = ""
     if how in {"rewritten", "none"}:
         if how == "none" and not is_squashed(case.target, then):
             return verdict(case, values.CONFLICT, "what the image is said to be built on is no prefix of it")
-        if not then.layers:
-            return verdict(case, values.CONFLICT, "what the image is said to be built on has no layers")
         # C6 and C7: the layers contradict nothing, and what the base was is known by its digest.
         detail = "by digests, since the image's layers were " + ("rewritten" if how == "rewritten" else "squashed")
     return (yield from _moved(desk, case, now, then, detail))
@@ -166,6 +166,8 @@ def _claimed(desk: Desk, case: Case, now: PlatformImage, then: Digest) -> Steps[
         if under or silent:
             return verdict(case, values.SAME_BASE, "" if under else "by digests alone", then=now)
         return verdict(case, values.CONFLICT, "what the image is said to be built on is no prefix of it")
+    if under and (case.depth or 0) > len(now.layers):
+        return verdict(case, values.LAYERS, _shorter(case, now))
     if under:
         return (yield from _on_now(desk, case, now))
     why = "the image's layers say nothing" if silent else "the base that is now is no prefix of the image"
@@ -184,6 +186,10 @@ def _without_then(desk: Desk, case: Case, now: PlatformImage) -> Steps[Verdict]:
     if depth is not None and not is_rewritten(case.target, depth):
         return verdict(case, values.LAYERS, f"the image's first {depth} layers are the base's, which has others now")
     return (yield from _unrelated(desk, case, now, how))
+
+
+def _shorter(case: Case, now: PlatformImage) -> str:
+    return f"the image has {case.depth} layers of its base, which has {len(now.layers)} now"
 
 
 def _unrelated(desk: Desk, case: Case, now: PlatformImage, how: Fit) -> Steps[Verdict]:
