@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orlop.freshness.asking import Steps
-    from orlop.freshness.values import BaseName, Options, Verdict
+    from orlop.freshness.values import BaseName, Binding, Options, Verdict
     from orlop.model.digest import Digest
 
 
@@ -54,7 +54,7 @@ def against(target: PlatformImage, bases: Sequence[BaseName], options: Options) 
     if not any(one.fits or one.then is not None for one in given):
         yield from _search(desk, target, given, options)
     for one in given:
-        binding = "confirmed" if one.fits else "unchecked"
+        binding: Binding = "confirmed" if one.fits else "unchecked"
         evidence = (Evidence("given", one.base, binding, "given", one.depth or None), *one.evidence)
         case = Case(target, one.now, one.then, evidence, options, one.base)
         one.verdict = yield from judge(desk, case)
@@ -84,8 +84,7 @@ def _use(desk: Desk, target: PlatformImage, one: _Given, claims: Sequence[Eviden
             continue
         digest = claim.base.digest
         same = claim.base.same_place(one.base) and (claim.base.tag in {None, one.base.tag})
-        proved = isinstance(one.now, PlatformImage) and digest is not None and digest in one.now.digests
-        if proved and one.fits:
+        if one.fits and isinstance(one.now, PlatformImage) and digest in one.now.digests:
             one.then, one.named = one.now, True
             one.evidence += (replace(claim, binding="confirmed"),)
         elif same and claim.kind == "annotation":
