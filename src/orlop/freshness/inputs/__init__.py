@@ -1,0 +1,1 @@
+"""Where references to check come from: Dockerfiles, Compose files, Kubernetes manifests."""
