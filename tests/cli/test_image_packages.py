@@ -5,16 +5,14 @@ import json
 import os
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests import packagefiles as made
 
-from orlop.model.descriptor import Descriptor
-from orlop.model.digest import Digest
 from orlop.testing import registry as start
 from orlop.testing.builders import image, push_now
-from orlop.testing.layers import LayerBlob, layer
+from orlop.testing.layers import layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,35 +150,23 @@ def test_nothing_in_an_image_commands_the_terminal(orlop: Orlop) -> None:
 # --- real images -------------------------------------------------------------------------------
 
 
-def archived(path: Path) -> list[LayerBlob]:
-    """The layers of an archive that docker save wrote."""
-    with tarfile.open(path) as archive:
-
-        def content(name: str) -> bytes:
-            member = archive.extractfile(name)
-            assert member is not None
-            return member.read()
-
-        document: Any = json.loads(content("manifest.json"))
-        blobs = [content(name) for name in document[0]["Layers"]]
-    media_type = "application/vnd.oci.image.layer.v1.tar"
-    return [LayerBlob(blob, Descriptor(media_type, Digest.of(blob), len(blob)), Digest.of(blob)) for blob in blobs]
-
-
 @pytest.mark.skipif(not VECTORS, reason="ORLOP_VECTORS does not name the folder of real documents")
 def test_packages_of_a_real_alpine_image(orlop: Orlop) -> None:
-    blobs = archived(Path(VECTORS) / "archives" / "trivy-alpine-310.tar.gz")
-    with start() as own:
-        push_now(image(blobs), own, "alpine", tags=["3.10"])
-        said = orlop("image", "packages", f"{own.host}/alpine:3.10", "-o", "json")
-    with tarfile.open(fileobj=io.BytesIO(blobs[0].data)) as inside:
-        database = inside.extractfile("lib/apk/db/installed")
-        assert database is not None
-        lines = database.read().decode().splitlines()
+    path = Path(VECTORS) / "archives" / "trivy-alpine-310.tar.gz"
+    said = orlop("image", "packages", f"docker-archive:{path}", "-o", "json")
+    with tarfile.open(path) as archive:
+        layers = json.loads(member(archive, "manifest.json"))[0]["Layers"]
+        with tarfile.open(fileobj=io.BytesIO(member(archive, layers[0]))) as inside:
+            lines = member(inside, "lib/apk/db/installed").decode().splitlines()
     stated = [line[2:] for line in lines if line.startswith(("P:", "V:"))]
-    licences = [line for line in lines if line.startswith("L:")]
     found = said.json["packages"]
     assert len(found) == 14
     assert {(one["name"], one["version"]) for one in found} == set(zip(stated[0::2], stated[1::2], strict=True))
-    assert {one["licence"] for one in found} == {line[2:] for line in licences}
+    assert {one["licence"] for one in found} == {line[2:] for line in lines if line.startswith("L:")}
     assert "pkg:apk/alpine/musl@1.1.22-r3?arch=x86_64&distro=alpine-3.10.4" in {one["purl"] for one in found}
+
+
+def member(archive: tarfile.TarFile, name: str) -> bytes:
+    opened = archive.extractfile(name)
+    assert opened is not None
+    return opened.read()

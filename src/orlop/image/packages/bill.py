@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from orlop.model.reference import Reference, is_locator
+
 if TYPE_CHECKING:
     from orlop.image.packages.find import PackageList
 
@@ -56,14 +58,21 @@ def name_of(packages: PackageList) -> str:
 
 
 def image_purl(packages: PackageList) -> str:
-    """Return the package URL of the image itself: by its digest, with the repository as a qualifier."""
+    """Return the package URL of the image itself: by its digest, with the repository as a qualifier where it has one.
+
+    Of a locator only the last part of its path counts, so that a document does not tell where on a machine an image lay.
+    """
     image = packages.image
-    repository = image.reference.partition("@")[0]
-    folder, slash, last = repository.rpartition("/")
-    last = last.partition(":")[0]
-    name = quote(last.lower(), safe="") or "image"
-    said = f"?repository_url={quote(f'{folder}/{last}', safe=':/')}" if slash else ""
-    return f"pkg:oci/{name}@{quote(image.digest.value, safe=':')}{said}"
+    digest = quote(image.digest.value, safe=":")
+    if is_locator(image.reference):
+        path = image.reference.partition(":")[2].rpartition("/")[2].partition(":")[0]
+        return f"pkg:oci/{quote(printable(path).lower(), safe='') or 'image'}@{digest}"
+    reference = Reference.parse(image.reference)
+    repository = reference.repository
+    said = [f"repository_url={quote(str(repository), safe=':/')}"]
+    if reference.tag is not None:
+        said.append(f"tag={quote(reference.tag.value, safe='')}")
+    return f"pkg:oci/{quote(repository.name.value.rpartition('/')[2], safe='')}@{digest}?{'&'.join(said)}"
 
 
 def printable(path: str) -> str:

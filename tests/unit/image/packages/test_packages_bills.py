@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from tests import packagefiles as made
 
 from orlop import Client
 from orlop.auth.keychain import Chain
-from orlop.image.packages.bill import from_epoch
+from orlop.image.packages.bill import from_epoch, image_purl
 from orlop.image.packages.licences import IDENTIFIERS, expression
 from orlop.testing import registry as start
 from orlop.testing.builders import image, push_now
@@ -54,7 +55,9 @@ def test_cyclonedx_names_the_image_and_each_package(found: PackageList) -> None:
     assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bill["serialNumber"])
     subject = bill["metadata"]["component"]
     assert (subject["type"], subject["version"]) == ("container", found.image.digest.value)
-    assert subject["purl"].startswith(f"pkg:oci/x@{found.image.digest.value}?repository_url=127.0.0.1:")
+    assert re.fullmatch(
+        rf"pkg:oci/x@{found.image.digest}\?repository_url=127\.0\.0\.1:\d+/team/x&tag=1", subject["purl"]
+    )
     system, deb, *rest = bill["components"]
     assert (system["type"], system["name"], system["version"]) == ("operating-system", "debian", "12")
     assert (deb["name"], deb["purl"]) == ("a", "pkg:deb/debian/a@1:2%2Bb1?arch=amd64&distro=debian-12")
@@ -119,6 +122,11 @@ def test_words_that_are_no_licence_expression_are_extracted_texts(found: Package
     extracted = {one["licenseId"]: one["extractedText"] for one in bill["hasExtractedLicensingInfos"]}
     assert extracted[declared["c"]] == "my own words"
     assert all(re.fullmatch(r"LicenseRef-[A-Za-z0-9.-]+", one) for one in extracted)
+
+
+def test_the_image_s_package_url_tells_no_path_of_a_machine(found: PackageList) -> None:
+    image_there = replace(found.image, reference="oci:/home/someone/images/App:1")
+    assert image_purl(replace(found, image=image_there)) == f"pkg:oci/app@{found.image.digest}"
 
 
 def test_the_same_image_gives_the_same_document(found: PackageList) -> None:
