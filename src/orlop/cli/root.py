@@ -17,6 +17,7 @@ TABLE = {
         ("referrer", "referrer", "referrer", "What is attached to a manifest: signatures, SBOMs, attestations."),
         ("blob", "blob", "blob", "Layers and other content, by digest."),
         ("image", "image", "image", "Images: config, platforms, layers, operating system."),
+        ("browse", "browse", "browse", "A terminal browser of images."),
         ("registry", "registry", "registry", "A registry itself."),
         ("auth", "auth", "auth", "Signing in, and tokens for other tools."),
         ("ref", "ref", "ref", "References, taken apart."),
