@@ -35,6 +35,7 @@ def headers(data: bytes, path: str, journal: bytes = b"") -> Iterator[bytes]:
         return looks > _LOOKS_LIMIT
 
     connection = sqlite3.connect(":memory:")
+    connection.text_factory = bytes  # nothing says that names in a damaged schema are UTF-8
     try:
         connection.deserialize(_settled(data, journal))
         connection.set_progress_handler(enough, _STEPS)
@@ -50,7 +51,7 @@ def headers(data: bytes, path: str, journal: bytes = b"") -> Iterator[bytes]:
             if left < 0:
                 raise wrong("its records share pages")
             yield blob
-    except (sqlite3.Error, OverflowError, MemoryError) as error:
+    except (sqlite3.Error, ValueError, OverflowError, MemoryError) as error:
         raise wrong(error) from error
     finally:
         connection.close()
@@ -59,7 +60,7 @@ def headers(data: bytes, path: str, journal: bytes = b"") -> Iterator[bytes]:
 def _plain(connection: sqlite3.Connection) -> bool:
     query = "SELECT type, sql FROM sqlite_master WHERE name = 'Packages' COLLATE NOCASE"
     found = connection.execute(query).fetchall()
-    return len(found) == 1 and found[0][0] == "table" and "VIRTUAL" not in str(found[0][1]).upper()
+    return len(found) == 1 and found[0][0] == b"table" and b"VIRTUAL" not in bytes(found[0][1] or b"").upper()
 
 
 def _settled(data: bytes, journal: bytes) -> bytes:

@@ -157,11 +157,17 @@ def test_a_record_that_is_no_blob_is_refused() -> None:
     data = made.rpm_sqlite([])
     connection = sqlite3.connect(":memory:")
     connection.deserialize(data)
-    connection.execute("INSERT INTO Packages (blob) VALUES ('text')")
+    connection.execute("INSERT INTO Packages (blob) VALUES (7)")
     connection.commit()
     with pytest.raises(InvalidDocumentError, match="no blob"):
         list(rpm.parse(connection.serialize(), "p"))
     connection.close()
+
+
+def test_a_schema_that_is_no_utf8_is_read_or_refused() -> None:
+    data = made.rpm_sqlite(HEADERS).replace(b"AUTOINCREMENT", b"AUTO\x80NCREMENT")
+    with pytest.raises(InvalidDocumentError):
+        list(rpm.parse(data, "p"))
 
 
 @pytest.mark.parametrize("form", [made.rpm_sqlite, made.rpm_bdb, made.rpm_ndb])
