@@ -32,8 +32,8 @@ class Node(NamedTuple):
     """A path of an image. A tuple underneath: there may be a million.
 
     path: cleaned, without a leading slash, "" for the root. entry: what is there; its ``path`` may be another, where the
-    layer's own links lead elsewhere. layer_index: the layer that it came from, -1 for a folder that no layer states.
-    removed_by: the layer that took it away or put something else in its place, -1 for what the image shows. replaced: it
+    layer's own links lead elsewhere. layer_index: the layer that it came from; of a folder that none states, the lowest with
+    something in it; -1 for what is only taken away. removed_by: the layer that took it away or put something else in its place, -1 for what the image shows. replaced: it
     was the latter.
     """
 

@@ -35,9 +35,9 @@ class Folder:
         self.path, self.handle = path, handle
 
     @classmethod
-    def open(cls, path: str, *, by_handle: bool = BY_HANDLE) -> Folder:
+    def open(cls, path: str) -> Folder:
         """Open a folder by its path, in which links are followed: it is the user's own choice. Raises OSError."""
-        if not by_handle:
+        if not BY_HANDLE:
             if not os.path.isdir(path):
                 raise NotADirectoryError(20, "it is no folder", path)
             return cls(path, None)
