@@ -12,7 +12,7 @@ from orlop.cli.batch import ask, is_batch
 from orlop.cli.context import usage
 from orlop.cli.lazy import Group
 from orlop.cli.lists import names_line, show_names, show_pages
-from orlop.cli.render import Answer, columns, mode_of
+from orlop.cli.render import Answer, columns, lines, mode_of
 from orlop.cli.sources import named, reference_named
 from orlop.model.reference import is_locator
 
@@ -215,8 +215,8 @@ def _answer(rows: list[_Row], *, long: bool) -> Answer:
         names = [row.tag for row in rows if row.error is None]
         return Answer(
             document=lambda: names,
-            plain=lambda: "".join(f"{name}\n" for name in names),
-            table=lambda paint: paint.heading("TAG") + "\n" + "".join(f"{name}\n" for name in names),
+            plain=lambda: lines(names),
+            table=lambda paint: paint.heading("TAG") + "\n" + lines(names),
             items=lambda: [{"tag": name} for name in names],
             known=True,
         )
