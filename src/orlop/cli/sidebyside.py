@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RED, GREEN, INVERTED = "31", "32", "7"
 
 _NARROWEST = 20
-_ELSEWHERE = 160
+_ELSEWHERE = 200
 _GAP = 3
 
 
@@ -105,7 +105,7 @@ def _fitting(text: str, room: int) -> int:
 
 
 def columns_of(app: App) -> int:
-    """Return how wide a line may be: COLUMNS, the terminal's width, else 160."""
+    """Return how wide a line may be: COLUMNS, the terminal's width, else 200."""
     given = app.environ.get("COLUMNS", "")
     if given.isdecimal() and 0 < int(given) < 10_000:
         return int(given)

@@ -74,7 +74,8 @@ def one_layer(what: str, number: int, entries: Sequence[Entry], limits: Limits) 
             if found is None or found.offset < 0:
                 links[entry.offset] = path
             elif found.kind == HARDLINK:
-                links[entry.offset] = links[found.offset]
+                if found.offset in links:  # not where it leads to a folder
+                    links[entry.offset] = links[found.offset]
             elif found.kind != DIRECTORY:
                 links[entry.offset] = Inode(number, found)
         elif entry.kind == FILE and entry.path.startswith(_PLINK):

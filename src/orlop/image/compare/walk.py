@@ -8,7 +8,6 @@ from orlop.image.compare.stack import ABSENT, MoreError, Place
 from orlop.layer.entry import (
     BLOCK_DEVICE,
     CHARACTER,
-    DIRECTORY,
     FILE,
     HARDLINK,
     SYMLINK,
@@ -149,6 +148,8 @@ def _side(stack: Stack, path: str, place: Place) -> Side | None:
 def _kinds(old: Entry, new: Entry, ignore: Ignore, *, names: bool) -> Iterator[str]:
     if old.kind != new.kind:
         yield TYPE
+    elif -1 in {old.offset, new.offset}:
+        return  # a folder that no layer states has no mode and no time to be compared
     elif old.kind == FILE:
         if old.size != new.size or (old.sha256 and new.sha256 and old.sha256 != new.sha256):
             yield CONTENT
@@ -172,8 +173,3 @@ def _kinds(old: Entry, new: Entry, ignore: Ignore, *, names: bool) -> Iterator[s
 
 def _unsure(old: Entry, new: Entry) -> bool:
     return old.kind == FILE == new.kind and old.size == new.size and not (old.sha256 and new.sha256)
-
-
-def implied_folder(side: Side) -> bool:
-    """Whether it is a folder that only its content tells of."""
-    return side.layer < 0 and side.entry.kind == DIRECTORY
