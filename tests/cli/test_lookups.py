@@ -46,7 +46,8 @@ def test_a_reference_taken_apart(orlop: Orlop) -> None:
 
 @pytest.mark.parametrize("scheme", ["oci", "oci-archive", "docker-archive"])
 def test_a_locators_scheme_wins_over_an_image_of_that_name(orlop: Orlop, scheme: str) -> None:
-    said = orlop("ref", "parse", f"{scheme}:1")
+    assert orlop("ref", "parse", f"{scheme}:1", "-o", "json").json["scheme"] == scheme
+    said = orlop("auth", "token", f"{scheme}:1")
     assert said.status == 2
     assert f"hint: docker.io/library/{scheme}:1 names the image" in said.notes
     assert orlop("ref", "parse", f"docker.io/library/{scheme}:1").text == f"docker.io/library/{scheme}:1\n"
