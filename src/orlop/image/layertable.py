@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from orlop.errors import IntegrityError
 from orlop.layer.index import IndexBuilder, LayerIndex
 from orlop.layer.toc import (
-    CHUNKED_DIGEST,
     ESTARGZ_DIGEST,
     FOOTER,
     TOC_LIMIT,
@@ -35,8 +34,9 @@ async def read_table(source: Source, descriptor: Descriptor, runtime: Runtime, l
     try:
         if ESTARGZ_DIGEST in descriptor.annotations and descriptor.size > FOOTER:
             return await _estargz(source, descriptor, runtime, limits)
-        if CHUNKED_DIGEST in descriptor.annotations:
-            return await _chunked(source, descriptor, runtime, limits)
+        position = chunked_position(descriptor.annotations)
+        if position is not None:
+            return await _chunked(source, descriptor, position, runtime, limits)
     except (IntegrityError, ValueError):
         pass
     return None
@@ -77,12 +77,11 @@ def _json_of(packed: bytes, what: str, limits: Limits) -> tuple[Entry, bytes] | 
     return None
 
 
-async def _chunked(source: Source, descriptor: Descriptor, runtime: Runtime, limits: Limits) -> LayerIndex | None:
-    expected = Digest(descriptor.annotations[CHUNKED_DIGEST])
-    position = chunked_position(descriptor.annotations)
-    if position is None:
-        return None
-    at, size, unpacked = position
+async def _chunked(
+    source: Source, descriptor: Descriptor, position: tuple[int, int, int, str], runtime: Runtime, limits: Limits
+) -> LayerIndex | None:
+    at, size, unpacked, digest = position
+    expected = Digest(digest)
     if at + size > descriptor.size or size > TOC_LIMIT or unpacked > TOC_LIMIT:
         return None
     packed = await _part(source, descriptor, at, at + size)

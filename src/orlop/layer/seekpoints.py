@@ -39,6 +39,7 @@ _PROOF = 16 * 1024  # least packed bytes behind a block that have to come out as
 # isal gives a byte or two only with the next input; zlib does not, so that counts of the two differ by as much.
 _HELD_BACK = 4
 _REPEATS = 1024
+_PATIENCE = 8  # a third miss in a row is answered by leaving out one stretch, the next by two, ...
 _NATURAL_APART = 128 * 1024
 
 
@@ -73,8 +74,11 @@ def find(stretch: Stretch) -> Point | None:
 
 def _proven(stretch: Stretch, bit: int, *, stored: bool) -> Point | None:
     """Return the point at a bit of the stretch if inflating from there gives what came out there."""
-    packed = stretch.start + bit // 8
-    cut = next((cut for cut in stretch.cuts if cut[0] >= packed + _PROOF), None)
+    proof = stretch.start + bit // 8 + _PROOF
+    if stored:
+        # Inside a real stored block anything agrees, so that it has to agree beyond the end of this one.
+        proof += int.from_bytes(stretch.data[bit // 8 : bit // 8 + 2], "little")
+    cut = next((cut for cut in stretch.cuts if cut[0] >= proof), None)
     if cut is None:
         return None
     most = cut[1] - stretch.cuts[0][1]
@@ -124,6 +128,7 @@ class SeekPoints:
         self._cuts: list[tuple[int, int]] = []
         self._starts = 0
         self._found: list[Point] = []
+        self._misses = self._pause = 0
         self._aside: Aside[Stretch] = Aside(self._search, "seek points", ahead=2, alone_from=0)
 
     def parts(self, chunk: bytes) -> Iterator[bytes]:
@@ -187,9 +192,17 @@ class SeekPoints:
         self._recent.clear()
 
     def _search(self, stretch: Stretch) -> None:
+        if self._pause:
+            self._pause -= 1
+            return
         point = find(stretch)
         if point is not None:
             self._found.append(point)
+            self._misses = 0
+            return
+        # Where the compressor writes blocks that are not found, looking everywhere would cost more than the layer.
+        self._misses += 1
+        self._pause = (1 << self._misses) // _PATIENCE
 
     def finish(self) -> tuple[Point, ...]:
         """Return all points in ascending order, with those where members or frames begin."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -41,9 +42,11 @@ TOC_LIMIT = 16 * 1024 * 1024
 
 ESTARGZ_DIGEST = "containerd.io/snapshot/stargz/toc.digest"
 """The annotation of a layer that names its table's digest: of the JSON, unpacked."""
-CHUNKED_POSITION = "io.github.containers.zstd-chunked.manifest-position"
+CHUNKED = ("io.github.containers.zstd-chunked.", "io.containers.zstd-chunked.")
+"""What the annotations of a zstd:chunked layer begin with, now and before 2022."""
+CHUNKED_POSITION = "manifest-position"
 """The annotation that says where the table is: offset, size, unpacked size and version, with colons between."""
-CHUNKED_DIGEST = "io.github.containers.zstd-chunked.manifest-checksum"
+CHUNKED_DIGEST = "manifest-checksum"
 """The annotation that names its digest: of the bytes as stored."""
 
 FOOTER = 51
@@ -62,6 +65,7 @@ _KINDS = {
     "block": BLOCK_DEVICE,
     "fifo": FIFO,
 }
+_EMPTY = hashlib.sha256().digest()
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -78,10 +82,14 @@ def estargz_offset(footer: bytes) -> int | None:
     return int(match[1], 16) if match else None
 
 
-def chunked_position(annotations: Mapping[str, str]) -> tuple[int, int, int] | None:
-    """Return offset, size and unpacked size of a zstd:chunked table, None where the annotations tell none."""
-    match = _POSITION.fullmatch(annotations.get(CHUNKED_POSITION, ""))
-    return (int(match[1]), int(match[2]), int(match[3])) if match else None
+def chunked_position(annotations: Mapping[str, str]) -> tuple[int, int, int, str] | None:
+    """Return offset, size, unpacked size and digest of a zstd:chunked table, None where the annotations tell none."""
+    for prefix in CHUNKED:
+        match = _POSITION.fullmatch(annotations.get(prefix + CHUNKED_POSITION, ""))
+        digest = annotations.get(prefix + CHUNKED_DIGEST)
+        if match and digest is not None:
+            return int(match[1]), int(match[2]), int(match[3]), digest
+    return None
 
 
 def parse_table(raw: bytes, what: str, end: int, limits: Limits) -> Table:
@@ -147,7 +155,7 @@ class _Parser:
             size,
             None,
             raw,
-            _sha256(row.get("digest", "")) if kind == FILE else b"",
+            _content(row.get("digest", ""), size) if kind == FILE else b"",
         )
 
     def _chunks(self, entry: Entry, pieces: list[dict[str, Any]]) -> Iterator[tuple[int, Chunk]]:
@@ -161,7 +169,8 @@ class _Parser:
             if row.get("chunkType", "") == "zeros":
                 yield entry.offset, Chunk(start, start, 0, size, b"")
                 continue
-            end = _whole(row["endOffset"]) if "endOffset" in row else self._following(start)
+            # zstd:chunked states an end with the first piece, and means the file's.
+            end = min(self._following(start), _whole(row.get("endOffset", pieces[0].get("endOffset", self._end))))
             if not start < end <= self._end:
                 raise ValueError("a piece beyond the contents")
             yield (
@@ -200,6 +209,10 @@ def _whole(value: object) -> int:
 def _sha256(value: object) -> bytes:
     match = _SHA256.fullmatch(_text(value))
     return bytes.fromhex(match[1]) if match else b""
+
+
+def _content(value: object, size: int) -> bytes:
+    return _sha256(value) if size else _EMPTY
 
 
 def _time(value: object) -> int:
