@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orlop.content import tables
 from orlop.errors import StorageError
 
 if TYPE_CHECKING:
@@ -47,39 +48,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the tables to this version, in one transaction.
-
-    Two processes that open a new store at the same moment take turns. Raises StorageError when the store was
-    written by a later version, which this one cannot understand.
-    """
-    if _version(connection) == len(STEPS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        taken = _known(_version(connection))
-        for step in STEPS[taken:]:
-            for statement in step:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+    """Bring the tables to this version, in one transaction. Raises StorageError for those of a later version."""
+    tables.migrate(connection, STEPS, "opening the store")
 
 
 def check(connection: sqlite3.Connection) -> None:
     """Check that the tables are of this version, where they may not be changed. Raises StorageError."""
-    if _known(_version(connection)) != len(STEPS):
+    if tables.known(tables.version(connection), STEPS, "opening the store") != len(STEPS):
         raise StorageError("opening the store", "an earlier orlop wrote it").with_hint(
             "serve it once, to bring it up to date"
         )
-
-
-def _known(taken: int) -> int:
-    if taken > len(STEPS):
-        raise StorageError("opening the store", f"its tables are at step {taken}, and this orlop knows {len(STEPS)}")
-    return taken
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,248 @@
+"""What was seen, when: tags and what they pointed to, bases by their chain ids, verdicts, and announcements to be made.
+
+Registries keep no history of tags (rule A1), so each run adds what it saw to one SQLite file; several processes may share it.
+Times are seconds since 1970. Nothing here asks the network or a clock.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orlop.content.tables import migrate
+from orlop.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, Self
+
+_BUSY_S = 30.0
+_MOST_TAGS = 1_000_000
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE sightings (
+            repository TEXT NOT NULL, tag TEXT NOT NULL, platform TEXT NOT NULL,
+            digest TEXT NOT NULL, platform_digest TEXT NOT NULL,
+            first_seen REAL NOT NULL, last_seen REAL NOT NULL,
+            PRIMARY KEY (repository, tag, platform, first_seen)) WITHOUT ROWID""",
+        "CREATE INDEX sightings_by_digest ON sightings (repository, platform_digest)",
+        """CREATE TABLE chains (
+            chain TEXT NOT NULL, layers INTEGER NOT NULL, repository TEXT NOT NULL, tag TEXT NOT NULL,
+            platform TEXT NOT NULL, platform_digest TEXT NOT NULL, seen REAL NOT NULL,
+            PRIMARY KEY (chain, repository, tag, platform)) WITHOUT ROWID""",
+        """CREATE TABLE verdicts (
+            subject TEXT NOT NULL, base TEXT NOT NULL, now_digest TEXT NOT NULL, rules INTEGER NOT NULL,
+            options TEXT NOT NULL, verdict TEXT NOT NULL, decided REAL NOT NULL,
+            PRIMARY KEY (subject, base, now_digest, rules, options)) WITHOUT ROWID""",
+        """CREATE TABLE tag_lists (
+            repository TEXT PRIMARY KEY, tags TEXT NOT NULL, seen REAL NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE outbox (
+            id TEXT PRIMARY KEY, receiver TEXT NOT NULL, fact TEXT NOT NULL, body TEXT NOT NULL, made REAL NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, delivered REAL, gave_up TEXT,
+            UNIQUE (receiver, fact)) WITHOUT ROWID""",
+        "CREATE INDEX outbox_due ON outbox (due) WHERE delivered IS NULL AND gave_up IS NULL",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One span in which a tag was seen to point to one platform manifest. digest: what the tag itself named, often an index's."""
+
+    digest: str
+    platform_digest: str
+    first_seen: float
+    last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBase:
+    """A base that was met before, found again by a chain id of ``layers`` layers."""
+
+    chain: str
+    layers: int
+    repository: str
+    tag: str
+    platform: str
+    platform_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Something to tell a receiver. id: stays the same through all tries. tries: how many there were."""
+
+    id: str
+    receiver: str
+    body: str
+    tries: int
+
+
+class Observations:
+    """The file of what was seen. ``:memory:`` keeps it for this object's life only. Use as ``with Observations(path)``."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            migrate(self._db, STEPS, path)
+        except sqlite3.Error as error:
+            raise StorageError(path, f"what was observed cannot be kept there: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Do all that is inside in one transaction: everything of it is kept, or nothing. Raises StorageError."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._execute("COMMIT")
+
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise StorageError(self.path, f"what was observed cannot be kept there: {error}") from error
+
+    # --- tags (A1) -----------------------------------------------------------------------------------
+
+    def see(self, repository: str, tag: str, platform: str, digest: str, platform_digest: str, at: float) -> None:
+        """Note that the tag points there now: the last span grows, or a new one begins.
+
+        An older time than the last one does not shorten a span: clocks of machines that share a file differ.
+        """
+        with self.writing():
+            last = self._execute(
+                "SELECT platform_digest, first_seen, last_seen FROM sightings"
+                " WHERE repository = ? AND tag = ? AND platform = ? ORDER BY first_seen DESC LIMIT 1",
+                (repository, tag, platform),
+            ).fetchone()
+            if last is not None and last[0] == platform_digest:
+                self._execute(
+                    "UPDATE sightings SET last_seen = max(last_seen, ?), digest = ?"
+                    " WHERE repository = ? AND tag = ? AND platform = ? AND first_seen = ?",
+                    (at, digest, repository, tag, platform, last[1]),
+                )
+                return
+            begins = at if last is None else max(at, last[2] + 1e-3)
+            row = (repository, tag, platform, digest, platform_digest, begins, begins)
+            self._execute("INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def history(self, repository: str, tag: str, platform: str) -> list[Sighting]:
+        """Return the spans of a tag for one platform, oldest first."""
+        rows = self._execute(
+            "SELECT digest, platform_digest, first_seen, last_seen FROM sightings"
+            " WHERE repository = ? AND tag = ? AND platform = ? ORDER BY first_seen",
+            (repository, tag, platform),
+        )
+        return [Sighting(*row) for row in rows]
+
+    # --- lists of tags (T10) --------------------------------------------------------------------------
+
+    def keep_tags(self, repository: str, tags: Iterable[str], at: float) -> None:
+        """Keep a whole list of tags. A list that ended early is not to be given here: it would replace a whole one."""
+        text = json.dumps(list(tags)[:_MOST_TAGS])
+        with self.writing():
+            self._execute("INSERT OR REPLACE INTO tag_lists VALUES (?, ?, ?)", (repository, text, at))
+
+    def kept_tags(self, repository: str) -> tuple[list[str], float] | None:
+        """Return the last whole list and when it was seen, or None."""
+        row = self._execute("SELECT tags, seen FROM tag_lists WHERE repository = ?", (repository,)).fetchone()
+        return (json.loads(row[0]), row[1]) if row else None
+
+    # --- bases by chain id (E10) ----------------------------------------------------------------------
+
+    def learn(self, chain: str, layers: int, repository: str, tag: str, platform: str, digest: str, at: float) -> None:
+        """Remember a base by the chain id of all its layers; a base without layers is the prefix of everything and is not."""
+        if layers > 0:
+            with self.writing():
+                row = (chain, layers, repository, tag, platform, digest, at)
+                self._execute("INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def bases(self, chains: Sequence[str]) -> list[KnownBase]:
+        """Return known bases whose chain id is among these, the longest first."""
+        found: list[KnownBase] = []
+        for start in range(0, len(chains), 500):
+            part = chains[start : start + 500]
+            marks = ", ".join("?" * len(part))
+            rows = self._execute(
+                "SELECT chain, layers, repository, tag, platform, platform_digest FROM chains"  # noqa: S608  # marks only
+                f" WHERE chain IN ({marks})",
+                part,
+            )
+            found += [KnownBase(*row) for row in rows]
+        return sorted(found, key=lambda base: (-base.layers, base.repository, base.tag))
+
+    # --- verdicts (V8) --------------------------------------------------------------------------------
+
+    def remember(self, key: tuple[str, str, str, int, str], verdict: dict[str, Any], at: float) -> None:
+        """Keep a verdict. key: subject digest, base, digest of the base now, version of the rules, options."""
+        with self.writing():
+            self._execute(
+                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, json.dumps(verdict), at)
+            )
+
+    def recall(self, key: tuple[str, str, str, int, str]) -> dict[str, Any] | None:
+        """Return a kept verdict, or None."""
+        row = self._execute(
+            "SELECT verdict FROM verdicts WHERE subject = ? AND base = ? AND now_digest = ? AND rules = ? AND options = ?",
+            key,
+        ).fetchone()
+        return dict(json.loads(row[0])) if row else None
+
+    # --- announcements (W5) ---------------------------------------------------------------------------
+
+    def announce(self, id_: str, receiver: str, fact: str, body: str, at: float) -> bool:
+        """Put an announcement into the outbox; False when this receiver was told, or is to be told, this fact already."""
+        with self.writing():
+            made = self._execute(
+                "INSERT OR IGNORE INTO outbox (id, receiver, fact, body, made, due) VALUES (?, ?, ?, ?, ?, ?)",
+                (id_, receiver, fact, body, at, at),
+            )
+            return made.rowcount > 0
+
+    def due(self, at: float, limit: int = 100) -> list[Announcement]:
+        """Return announcements whose time has come, the oldest first."""
+        rows = self._execute(
+            "SELECT id, receiver, body, tries FROM outbox WHERE delivered IS NULL AND gave_up IS NULL AND due <= ?"
+            " ORDER BY made, id LIMIT ?",
+            (at, limit),
+        )
+        return [Announcement(*row) for row in rows]
+
+    def delivered(self, id_: str, at: float) -> None:
+        """Note that the receiver took it."""
+        with self.writing():
+            self._execute("UPDATE outbox SET delivered = ?, tries = tries + 1 WHERE id = ?", (at, id_))
+
+    def failed(self, id_: str, next_try: float | None, reason: str) -> None:
+        """Note that a try failed, and when the next is due; None gives up for good, for this reason."""
+        with self.writing():
+            gave_up = None if next_try is not None else reason
+            values = (next_try or 0.0, gave_up, id_)
+            self._execute("UPDATE outbox SET tries = tries + 1, due = ?, gave_up = ? WHERE id = ?", values)
+
+    def waiting(self) -> int:
+        """Return how many announcements are still to be delivered."""
+        row = self._execute("SELECT count(*) FROM outbox WHERE delivered IS NULL AND gave_up IS NULL").fetchone()
+        return int(row[0])
