@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from orlop.errors import InputError, NotFoundError
-from orlop.image.tree import GONE, Node, layer_numbers, not_a_file, nothing
+from orlop.image.tree import GONE, Node, fill, layer_numbers, not_a_file, nothing, stated
 from orlop.layer.entry import (
     BLOCK_DEVICE,
     CHARACTER,
@@ -56,6 +56,7 @@ class Lookup:
         self._store, self._image = store, image
         self._numbers = layer_numbers(image, layer=layer)
         self._trees: dict[int, LayerTree] = {}
+        self._made_from: dict[int, dict[int, Entry]] = {}
         self._asked = {clean(path) for path in asked}
         self._kept: dict[tuple[int, int], IO[bytes]] = {}
 
@@ -103,13 +104,22 @@ class Lookup:
 
     async def _top(self, path: str, below: int) -> Node | None:
         """Return what is at a path in the lowest ``below`` layers; a hard link is traced to what it was made from."""
-        for _ in range(len(self._numbers) * 2 + 2):
-            found = await self._look(path, below)
-            if found is None or found.entry.kind != HARDLINK:
-                return found
-            path, below = clean(found.entry.link), self._numbers.index(found.layer_index) + 1
-            self._asked.add(path)
-        return None
+        found = await self._look(path, below)
+        seen: set[tuple[int, int]] = set()
+        while found is not None and found.entry.kind == HARDLINK:
+            at, entry = found.layer_index, found.entry
+            if (at, entry.offset) in seen:
+                return None
+            seen.add((at, entry.offset))
+            made_from = self._made_from[at].get(entry.offset)
+            target = clean(entry.link)
+            if made_from is None:
+                self._asked.add(target)
+                found = await self._look(target, self._numbers.index(at))
+                made_from = stated(self._trees[at], target) if found is None else None
+            if made_from is not None:
+                found = Node(target, made_from, at)
+        return found
 
     async def _look(self, path: str, below: int) -> Node | None:
         for number in reversed(self._numbers[:below]):
@@ -127,10 +137,9 @@ class Lookup:
             index = await self._store.known(layer)
             if index is None:
                 index = await self._store.scan(layer, self._keeper(number))
-            tree = self._trees[number] = LayerTree(
-                f"layer {number} of {self._image.reference}", limits=self._store.limits
-            )
-            await self._store.runtime.run(_fill, tree, index.entries)
+            tree = LayerTree(f"layer {number} of {self._image.reference}", limits=self._store.limits)
+            self._made_from[number] = await self._store.runtime.run(_filled, tree, index.entries)
+            self._trees[number] = tree
         return tree
 
     def _keeper(self, number: int) -> Callable[[Entry], Sink | None]:
@@ -153,9 +162,9 @@ class Lookup:
         return error
 
 
-def _fill(tree: LayerTree, entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        tree.add(entry)
+def _filled(tree: LayerTree, entries: Sequence[Entry]) -> dict[int, Entry]:
+    """Fill a tree, and return by its offset what each hard link was made from, as far as the layer has that."""
+    return {link.offset: made_from for link, made_from in fill(tree, entries) if made_from is not None}
 
 
 class _Keep(Sink):

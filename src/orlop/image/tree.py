@@ -11,7 +11,7 @@ from orlop.layer.overlay import LINKS_LIMIT, OPAQUE, WHITEOUT, LayerTree, Merged
 from orlop.layer.overlay import Node as Place
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from orlop.content.base import ByteStream
     from orlop.image.layers import LayerStore
@@ -335,9 +335,8 @@ def _layer_tree(
     links: dict[tuple[int, int], Inode],
     store: LayerStore,
 ) -> LayerTree:
-    """Return the tree of one layer, and note what its hard links stand for: what is there as each is made."""
+    """Return the tree of one layer, and note what its hard links stand for."""
     tree = LayerTree(what, limits=store.limits)
-    kept: dict[str, Entry] = {}
     steps = 0
 
     def spend() -> None:
@@ -346,25 +345,52 @@ def _layer_tree(
         if steps > store.limits.steps:
             raise LimitError(what, "steps through links", store.limits.steps)
 
-    for entry in index.entries:
+    def own(entry: Entry | None) -> Inode | None:
+        if entry is None or entry.kind == HARDLINK:
+            return None if entry is None else links.get((number, entry.offset))
+        return Inode(number, entry)
+
+    def lower(target: str) -> Inode | None:
+        led = lead(below.root, target, last=False, budget=spend)
+        place = led[1] if led is not None else None
+        if place is None or place.entry is None:
+            return None
+        if place.entry.kind == HARDLINK:
+            return links.get((place.layer, place.entry.offset))
+        return Inode(place.layer, place.entry)
+
+    early: list[Entry] = []
+    for entry, made_from in fill(tree, index.entries):
+        inode = own(made_from) or lower(clean(entry.link))
+        if inode is None:
+            early.append(entry)
+        elif inode.entry.kind != DIRECTORY:
+            links[number, entry.offset] = inode
+    for entry in early * 2:  # twice, for such a link to such a link
+        inode = own(stated(tree, entry.link))
+        if inode is not None and inode.entry.kind != DIRECTORY:
+            links[number, entry.offset] = inode
+    return tree
+
+
+def fill(tree: LayerTree, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry | None]]:
+    """Put a layer's entries into its tree; yield each hard link with what the layer has under that name by then.
+
+    None: it was made from a file of a layer below, or stands before its file, as in archives that ``crane export`` wrote.
+    """
+    kept: dict[str, Entry] = {}
+    for entry in entries:
         if entry.kind == HARDLINK:
-            target = clean(entry.link)
-            found = tree.look(target).entry or kept.get(target)
-            if found is not None and found.offset >= 0:
-                inode = links.get((number, found.offset)) if found.kind == HARDLINK else Inode(number, found)
-            else:
-                led = lead(below.root, target, last=False, budget=spend)
-                lower = led[1] if led is not None else None
-                inode = None
-                if lower is not None and lower.entry is not None:
-                    at = (lower.layer, lower.entry.offset)
-                    inode = links.get(at) if lower.entry.kind == HARDLINK else Inode(lower.layer, lower.entry)
-            if inode is not None and inode.entry.kind != DIRECTORY:
-                links[number, entry.offset] = inode
+            yield entry, stated(tree, entry.link) or kept.get(clean(entry.link))
         elif entry.kind == FILE and entry.path.startswith(_PLINK):
             kept[entry.path] = entry
         tree.add(entry)
-    return tree
+
+
+def stated(tree: LayerTree, path: str) -> Entry | None:
+    """Return what a layer has at a path, None for nothing and for a folder that it only implies."""
+    entry = tree.look(clean(path)).entry
+    return entry if entry is not None and entry.offset >= 0 else None
 
 
 def _whiteouts(root: Place) -> Iterator[str]:

@@ -187,6 +187,20 @@ def test_a_hard_link_whose_target_is_named_through_a_link() -> None:
     assert case.read("b") == b"1"
 
 
+def test_a_hard_link_may_stand_before_its_file() -> None:
+    case = Case(layer(hardlink("b", "c"), hardlink("c", "a"), file("a", b"1")))
+    for path in ("b", "c"):
+        assert case.read(path) == b"1"
+        assert looked_up(case, path) == [b"1"]
+
+
+def test_a_hard_link_is_what_its_target_was_when_it_was_made() -> None:
+    case = Case(layer(file("a", b"lower")), layer(hardlink("b", "a"), file("a", b"upper"), hardlink("c", "a")))
+    for path, data in (("a", b"upper"), ("b", b"lower"), ("c", b"upper")):
+        assert case.read(path) == data
+        assert looked_up(case, path) == [data]
+
+
 def test_hard_links_of_aufs_are_found() -> None:
     case = Case(layer(file(".wh..wh.plnk/12.34", b"1"), hardlink("a", ".wh..wh.plnk/12.34")))
     assert case.paths() == ["a"]
@@ -197,8 +211,20 @@ def test_a_hard_link_that_leads_to_nothing_has_no_content() -> None:
     case = Case(layer(hardlink("a", "none"), hardlink("b", "a")))
     tree = case.tree()
     assert [tree.inode(node) for node in tree.walk()] == [None, None]
-    with pytest.raises(NotFoundError):
-        case.read("a")
+    for path in ("a", "b"):
+        with pytest.raises(NotFoundError):
+            case.read(path)
+        with pytest.raises(NotFoundError):
+            looked_up(case, path)
+
+
+def test_hard_links_in_a_circle_have_no_content() -> None:
+    case = Case(layer(hardlink("a", "b"), hardlink("b", "a"), hardlink("c", "c")))
+    for path in ("a", "b", "c"):
+        with pytest.raises(NotFoundError):
+            case.read(path)
+        with pytest.raises(NotFoundError):
+            looked_up(case, path)
 
 
 # --- contents --------------------------------------------------------------------------------------
