@@ -82,6 +82,7 @@ class DockerArchive(LocalSource):
         self._packed: dict[Digest, list[ImageManifest]] | None = None
         self._held: dict[Digest, bytes] = {}
         self._paths: dict[Digest, str] = {}
+        self._hashes: dict[str, Digest] = {}
 
     def close(self) -> None:
         """See LocalSource."""
@@ -200,7 +201,9 @@ class DockerArchive(LocalSource):
         kind = sniffed(reader.read(0, 6))
         if kind not in _LAYERS:
             raise UnsupportedError("reading a layer", self._name, f"{path} is compressed with {kind}")
-        digest = diff_id if diff_id is not None and not kind else _hashed(reader)
+        digest = diff_id if diff_id is not None and not kind else self._hashes.get(path)
+        if digest is None:
+            digest = self._hashes[path] = _hashed(reader)
         self._paths.setdefault(digest, path)
         return Descriptor(_LAYERS[kind], digest, reader.size)
 
