@@ -57,18 +57,21 @@ class Stretch(NamedTuple):
 
 def find(stretch: Stretch) -> Point | None:
     """Return the first block of the stretch that can be proven, None if there is none."""
-    first = 0
-    while first < len(stretch.data) - _PROOF:
-        last = first + SLICE
-        for at in stored_blocks(stretch.data, first, last):
+    starts = range(0, len(stretch.data) - _PROOF, SLICE)
+    for first in starts:
+        for at in stored_blocks(stretch.data, first, first + SLICE):
             point = _proven(stretch, at * 8, stored=True)
             if point is not None:
                 return point
-        for bit in dynamic_blocks(stretch.data, first, last):
+        for bit in dynamic_blocks(stretch.data, first, first + SLICE):
             point = _proven(stretch, bit, stored=False)
             if point is not None:
                 return point
-        first = last
+    for first in starts:
+        for bit in dynamic_blocks(stretch.data, first, first + SLICE, usual=False):
+            point = _proven(stretch, bit, stored=False)
+            if point is not None:
+                return point
     return None
 
 
@@ -140,11 +143,15 @@ class SeekPoints:
         while at < len(chunk):
             begin = self._inflater.packed_size
             to_target = self._target - begin
-            taken = chunk[at : at + (to_target if to_target > 0 else _STEP)] if at or to_target < len(chunk) else chunk
-            at += len(taken)
-            if to_target <= 0:
+            if to_target > 0:
+                size = to_target
+            else:
                 if not self._cuts:
                     self._begin()
+                size = _STEP - (begin - self._cuts[0][0]) % _STEP
+            taken = chunk[at : at + size]
+            at += len(taken)
+            if self._cuts:
                 self._packed.append(taken)
             yield taken
             if self._cuts:
