@@ -84,14 +84,15 @@ class MemberInflater:
             self._bit = None
         inner = self._inner
         try:
-            while not inner.eof:
+            over = inner.eof
+            while not over:
                 piece = inner.decompress(chunk, PIECE)
-                chunk = inner.unconsumed_tail
+                over = inner.eof
+                chunk = inner.unused_data if over else inner.unconsumed_tail
                 if piece:
                     yield piece
                 elif not chunk:
                     break
-            chunk = inner.unused_data or chunk
         except zlib.error as error:
             raise IntegrityError(self.what, f"its gzip data is damaged: {error}") from error
         if chunk:
