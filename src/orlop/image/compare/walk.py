@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.image.compare.stack import ABSENT, MoreError, Place
+from orlop.image.tree import GONE
 from orlop.layer.entry import (
     BLOCK_DEVICE,
     CHARACTER,
@@ -146,6 +147,10 @@ def _side(stack: Stack, path: str, place: Place) -> Side | None:
 
 
 def _kinds(old: Entry, new: Entry, ignore: Ignore, *, names: bool) -> Iterator[str]:
+    if GONE in {old.kind, new.kind}:
+        if old.kind != new.kind:
+            yield MARK
+        return
     if old.kind != new.kind:
         yield TYPE
     elif -1 in {old.offset, new.offset}:
