@@ -18,15 +18,13 @@ from orlop.freshness.tags import CODENAMES, read_tag
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SUPPORTED, LTS_ONLY, PAID_ONLY, ENDED, ROLLING, UNKNOWN = (
-    "supported",
-    "lts-only",
-    "paid-only",
-    "eol",
-    "rolling",
-    "unknown",
-)
 State = Literal["supported", "lts-only", "paid-only", "eol", "rolling", "unknown"]
+SUPPORTED: State = "supported"
+LTS_ONLY: State = "lts-only"
+PAID_ONLY: State = "paid-only"
+ENDED: State = "eol"
+ROLLING: State = "rolling"
+UNKNOWN: State = "unknown"
 
 MCR_LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
 """Artifact type of the referrer by which MCR says that an image's end has come (L3)."""
