@@ -99,7 +99,10 @@ def annotations_of(manifest: Manifest) -> Mapping[str, str]:
 
 
 def is_image(manifest: Manifest) -> bool:
-    """Whether it is an image of a platform rather than an index, an artifact or an attestation (V3)."""
+    """Whether it is an image of a platform rather than an index, an artifact or an attestation (V3).
+
+    One whose descriptors cannot be right is taken for an image, so that it is told of rather than passed over.
+    """
     if isinstance(manifest, SignedManifest):
         return True
     try:
@@ -110,7 +113,7 @@ def is_image(manifest: Manifest) -> bool:
             and is_config(manifest.config.media_type)
         )
     except OrlopError:
-        return False
+        return True
 
 
 def entries_of(index: Index) -> list[Descriptor]:

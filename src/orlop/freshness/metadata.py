@@ -95,7 +95,7 @@ def _variables(was: ImageConfig, now: ImageConfig, target: ImageConfig | None) -
     ours = _env(target) if target is not None else {}
     for name in sorted(before.keys() | after.keys()):
         old, new, own = before.get(name), after.get(name), ours.get(name)
-        if new in {old, own}:
+        if old == new or (own is not None and own == new):
             continue
         # PATH=/app/bin:$PATH is the image's own, and still takes the base's over.
         if own is None or (old is not None and old in own):

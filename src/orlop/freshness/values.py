@@ -148,15 +148,15 @@ class Absent:
 class BaseName:
     """What an image was, or is said to be, built on.
 
-    text: as it was written. repository: None for a place that is no registry (``oci:DIR``) and for ``scratch``. digest: what it was
-    pinned to, of an index or of a platform. assumed: what the text left open: ``registry``, ``tag``.
+    text: its whole name, or the locator. repository: None for a place that is no registry (``oci:DIR``) and for ``scratch``. digest: what
+    it was pinned to, of an index or of a platform. assumed: what was left open where it was written: ``registry``, ``tag``.
     """
 
     text: str
     repository: Repository | None = None
     tag: Tag | None = None
     digest: Digest | None = None
-    assumed: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, text: str) -> BaseName:
@@ -174,7 +174,7 @@ class BaseName:
             assumed.append("registry")
         if reference.digest is None and ":" not in text.rpartition("/")[2]:
             assumed.append("tag")
-        return cls(text, reference.repository, reference.tag, reference.digest, tuple(assumed))
+        return cls(str(reference), reference.repository, reference.tag, reference.digest, tuple(assumed))
 
     @property
     def is_scratch(self) -> bool:
