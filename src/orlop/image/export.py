@@ -200,14 +200,15 @@ class _Archive:
     async def streamed(self, number: int, files: dict[int, Entry]) -> None:
         """Write the files of one layer as it is read."""
         store, layer = self._tree.store, self._tree.layers[number]
+        left = dict(files)
         if not worth_single(await store.index(layer), files.values()):
 
             def take(entry: Entry) -> Sink | None:
-                return self._file((number, entry.offset), files[entry.offset]) if entry.offset in files else None
+                wanted = left.pop(entry.offset, None)
+                return self._file((number, entry.offset), wanted) if wanted is not None else None
 
             await store.scan(layer, take)
-            return
-        for offset in sorted(files):
+        for offset in sorted(left):  # of a table of contents that names more than the archive has
             async with store.open_file(layer, files[offset]) as stream:
                 sink = self._file((number, offset), files[offset])
                 async for chunk in stream:

@@ -163,15 +163,15 @@ async def fetch(tree: ImageTree, wanted: Wanted, stage: Stage) -> None:
 
 async def _fetch_layer(tree: ImageTree, number: int, files: dict[int, Entry], stage: Stage) -> None:
     store, layer = tree.store, tree.layers[number]
-    index = await store.index(layer)
-    if not worth_single(index, files.values()):
+    if not worth_single(await store.index(layer), files.values()):
 
         def take(entry: Entry) -> Sink | None:
             return stage.sink((number, entry.offset), entry) if entry.offset in files else None
 
         await store.scan(layer, take)
-        return
     for entry in files.values():
+        if (number, entry.offset) in stage:
+            continue
         sink = stage.sink((number, entry.offset), entry)
         async with store.open_file(layer, entry) as stream:
             async for chunk in stream:
@@ -184,6 +184,8 @@ def worth_single(index: LayerIndex, files: Iterable[Entry]) -> bool:
     files = list(files)
     if len(files) > SINGLE_FILES:
         return False
+    if index.chunks is not None:  # a table of contents tells where each file is packed
+        return sum(entry.size for entry in files) * 2 < sum(entry.size for entry in index.entries)
     total = index.unpacked_size or max(entry.data_offset + entry.stored for entry in files)
     cost = sum(entry.data_offset + entry.stored - index.before(entry.data_offset).unpacked for entry in files)
     return cost * 2 < total
