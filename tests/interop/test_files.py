@@ -328,6 +328,30 @@ def test_extract_is_the_same_once_the_layers_are_known(made: Made, tmp_path: Pat
     assert of_tar(out.getvalue()) == of_tar(exported(made.reference))
 
 
+@pytest.mark.skipif(not VECTORS, reason="ORLOP_VECTORS names no folder of recorded documents")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dive-docker.tar",
+        "ggcr-hello-world-v25.tar",
+        "ggcr-overwritten-file.tar",
+        "ggcr-source-image.tar",
+        "ggcr-whiteout-image.tar",
+        "grype-anchore-simple.tar",
+        "jib-busybox-jib.tar",
+        "jib-docker-save.tar",
+        "osv-permissions.tar",
+        "rules-docker-symlinked.tar",
+        "snyk-busybox-attested.tar",
+        "snyk-kaniko-busybox.tar",
+    ],
+)
+def test_real_archives_are_exported_as_crane_does(name: str) -> None:
+    path = Path(VECTORS, "archives", name)
+    theirs = run(program("crane"), "export", "-", "-", input=path.read_bytes())
+    assert of_tar(exported(f"docker-archive:{path}")) == of_tar(theirs)
+
+
 def unpacked(blob: bytes) -> bytes:
     if blob[:4] == b"\x28\xb5\x2f\xfd":
         return run("zstd", "-dc", input=blob)
