@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Wish: TypeAlias = "Mapping[str, Wish | int]"
 """Fields by name: a number takes the value whole, if it has no more bytes than that; a mapping takes these fields of an object."""
 
-BRACKETS_LIMIT = 3_000_000
+BRACKETS_LIMIT = 1_500_000
 """Most brackets that are stepped over: a document of 40 MiB has far fewer, unless it is made to take long."""
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")

@@ -9,7 +9,7 @@ from orlop.freshness.asking import Desk
 from orlop.freshness.attested import from_index
 from orlop.freshness.candidates import walk_family
 from orlop.freshness.evidence import annotation_claims, label_claims
-from orlop.freshness.images import open_base
+from orlop.freshness.images import open_base, read_config
 from orlop.freshness.inquiry import Outcome
 from orlop.freshness.layers import fit, is_squashed
 from orlop.freshness.values import Absent, Evidence, PlatformImage
@@ -52,8 +52,12 @@ def against(target: PlatformImage, bases: Sequence[BaseName], options: Options) 
         yield from _use(desk, target, one, claims)
         given.append(one)
     if not any(one.fits or one.then is not None for one in given):
-        yield from _search(desk, target, given, options)
+        yield from _search(desk, target, given, claims, options)
     for one in given:
+        if one.fits and one.then is None and not options.ignore_metadata:
+            # C4 reads the config now in any case, and a label in it may prove the digest.
+            target = yield from read_config(desk, target)
+            yield from _use(desk, target, one, label_claims(target.config) if target.config else ())
         binding: Binding = "confirmed" if one.fits else "unchecked"
         evidence = (Evidence("given", one.base, binding, "given", one.depth or None), *one.evidence)
         case = Case(target, one.now, one.then, evidence, options, one.base)
@@ -113,8 +117,16 @@ def _take(desk: Desk, target: PlatformImage, one: _Given, claim: Evidence, diges
         one.evidence += (replace(claim, binding="contradicted", then=then.digest),)
 
 
-def _search(desk: Desk, target: PlatformImage, given: Sequence[_Given], options: Options) -> Steps[None]:
-    """Look for what the image was built on where no given base fits: provenance that its index names, then the bases' families (C5)."""
+def _search(
+    desk: Desk, target: PlatformImage, given: Sequence[_Given], claims: Sequence[Evidence], options: Options
+) -> Steps[None]:
+    """Look for what the image was built on where no given base fits: other tags that are claimed, provenance, families (C5)."""
+    for one in given:
+        for claim in claims:
+            if claim.kind == "annotation" and claim.base and claim.base.digest and claim.base.same_place(one.base):
+                yield from _take(desk, target, one, claim, claim.base.digest)
+                if one.then is not None:
+                    return
     said = yield from from_index(desk, target)
     found = said.found
     for one in given:

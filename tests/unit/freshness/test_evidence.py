@@ -426,6 +426,49 @@ def test_c10_same_base_only_if_a_digest_proves_it(world: World) -> None:
     assert world.check(annotated(APP, "mirror.test/debian:12", OLD.digest), "debian:12") == ("fresh", "same-base")
 
 
+def test_c10_a_label_proves_the_same_base_where_its_digest_is_that_of_now(world: World) -> None:
+    world.put(DEBIAN, OLD)
+    assert world.check(labelled(OLD, "debian:12", OLD.digest), "debian:12") == ("fresh", "same-base")
+    assert world.check(labelled(OLD, "debian:12", NEW.digest), "debian:12") == ("fresh", "same-content")
+
+
+def test_c10_a_given_base_takes_its_past_from_an_annotation(world: World) -> None:
+    made = world.outcome(annotated(APP, "debian:12", OLD.digest), "debian:12").verdict
+    assert (made.state, made.reason) == ("stale", "layers")
+    assert [(one.kind, one.binding) for one in made.evidence] == [("given", "unchecked"), ("annotation", "confirmed")]
+    assert world.counted("family") == 0
+
+
+def test_c10_the_annotation_of_another_tag_is_a_past_too(world: World) -> None:
+    world.put("debian:13", build("os-3"))
+    assert world.check(annotated(APP, "debian:12", OLD.digest), "debian:13") == ("stale", "layers")
+    assert world.counted("family") == 0
+
+
+def test_c10_a_digest_that_is_gone_is_a_claim_on_a_given_base(world: World) -> None:
+    world.drop(DEBIAN, OLD)
+    made = world.outcome(annotated(APP, "debian:12", OLD.digest), "debian:12").verdict
+    assert (made.state, made.reason, made.evidence[1].binding) == ("stale", "layers", "claimed")
+
+
+def test_c10_a_lie_about_a_given_base_stays_on_record_and_does_not_decide(world: World) -> None:
+    lie = world.put("debian:lie", build("x", "y", "z"))
+    world.put(DEBIAN, OLD)
+    made = world.outcome(annotated(APP, "debian:12", lie.digest), "debian:12").verdict
+    assert (made.state, made.reason) == ("fresh", "same-content")
+    assert [one.binding for one in made.evidence] == ["confirmed", "contradicted"]
+
+
+def test_c6_a_squashed_image_on_a_given_base_is_compared_by_its_annotation(world: World) -> None:
+    assert world.check(annotated(build("all"), "debian:12", OLD.digest), "debian:12") == ("stale", "layers")
+    assert world.check(annotated(build("all"), "debian:12"), "debian:12") == ("unknown", "squashed")
+
+
+def test_a_given_base_with_a_digest_is_that_digest(world: World) -> None:
+    assert world.check(APP, f"debian:12@{OLD.digest}") == ("fresh", "same-content")
+    assert world.check(APP, f"debian@{OLD.digest}") == ("fresh", "same-content")
+
+
 def test_c5_a_given_base_that_moved_is_found_among_its_family(world: World) -> None:
     world.put("debian:12.1", OLD)
     world.families["docker.io/library/debian"] = (BaseName.parse("debian:12.1"),)
