@@ -49,7 +49,7 @@ OPTIONS = st.builds(Options, ignore_metadata=st.booleans())
 
 
 @given(images(), images() | ABSENT, THEN, EVIDENCE, OPTIONS, st.none() | st.integers(1, 5))
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_every_case_has_a_verdict_whose_reason_is_of_its_state(
     target: PlatformImage,
     now: PlatformImage | Absent,
@@ -64,7 +64,7 @@ def test_every_case_has_a_verdict_whose_reason_is_of_its_state(
 
 
 @given(images(), images() | ABSENT, THEN, EVIDENCE)
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_v6_nothing_is_fresh_on_a_base_without_layers_or_that_cannot_be_read(
     target: PlatformImage,
     now: PlatformImage | Absent,
@@ -76,7 +76,7 @@ def test_v6_nothing_is_fresh_on_a_base_without_layers_or_that_cannot_be_read(
 
 
 @given(images(), images(), EVIDENCE)
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_e4_what_is_fresh_without_digests_is_a_prefix(
     target: PlatformImage, now: PlatformImage, evidence: tuple[Evidence, ...]
 ) -> None:
@@ -133,7 +133,7 @@ def verdicts(base: list[Built], target: list[Built], notes: list[Built]) -> dict
     st.randoms(),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_an_unrelated_platform_or_attestation_never_changes_another_platforms_verdict(
     first: list[str], more: list[str], moved: set[str], chance: random.Random, attest: bool
 ) -> None:
@@ -180,7 +180,7 @@ def test_an_excerpt_is_what_a_whole_parser_finds(document: dict[str, object], as
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]",:\\ a1', max_size=40).map(str.encode))
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_any_bytes_are_a_statement_or_refused(raw: bytes) -> None:
     with suppress(OrlopError):
         statement_of(raw)

@@ -175,7 +175,7 @@ def _chosen(desk: Desk, target: PlatformImage, found: Sequence[Found]) -> Steps[
     """Return the base, or the reason why none of the images is known to be it."""
     confirmed = [one for one in found if one.evidence.binding == "confirmed"]
     if confirmed:
-        return longest(target, confirmed), "", ""
+        return (yield from longest(desk, target, confirmed)), "", ""
     if not found:
         return None, values.CONFLICT, "no image of the build is of the image's platform"
     readable = [one for one in found if isinstance(one.then, PlatformImage)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orlop.freshness.images import open_base
+from orlop.freshness.images import open_base, read_config
 from orlop.freshness.layers import fit, is_squashed
 from orlop.freshness.metadata import same_times
 from orlop.freshness.values import Absent, Evidence, PlatformImage
@@ -105,17 +105,20 @@ def _noted(claim: Evidence, absent: Absent) -> str:
     return f"{claim.note}; its digest {what}".removeprefix("; ")
 
 
-def longest(target: PlatformImage, found: Sequence[Found]) -> Found | None:
-    """Return the one with most layers; of equal ones that with a tag, then that whose times the image has, then the first (E3)."""
+def longest(desk: Desk, target: PlatformImage, found: Sequence[Found]) -> Steps[Found | None]:
+    """Return the one with most layers; of equal ones that with a tag, then that whose times the image has, then the first (E3, C4)."""
     if not found:
         return None
-
-    def rank(one: Found) -> tuple[int, bool, bool]:
-        image = one.then if isinstance(one.then, PlatformImage) else one.now
-        times = isinstance(image, PlatformImage) and same_times(target, image)
-        return one.depth, one.base.is_tracked, times
-
-    return max(found, key=rank)
+    most = max((one.depth, one.base.is_tracked) for one in found)
+    tied = [one for one in found if (one.depth, one.base.is_tracked) == most]
+    images = {image.digest: image for one in tied if isinstance(image := one.then or one.now, PlatformImage)}
+    if len(images) > 1:
+        ours = yield from read_config(desk, target)
+        for one in tied:
+            image = one.then or one.now
+            if isinstance(image, PlatformImage) and same_times(ours, (yield from read_config(desk, image))):
+                return one
+    return tied[0]
 
 
 def walk_family(

@@ -132,7 +132,7 @@ class _Search:
         believed = found + [one for one in labels if one.evidence.binding == "confirmed"]
         self._evidence.extend(one.evidence for one in (*found, *labels))
         tracked = [one for one in believed if one.certainty]
-        best = longest(self._target, tracked)
+        best = yield from longest(self._desk, self._target, tracked)
         for one in ([best] if best else []) + [one for one in believed if one is not best]:
             self._keep(one)
 

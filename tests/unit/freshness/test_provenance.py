@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tests.unit.freshness.world import (
@@ -26,14 +26,16 @@ from tests.unit.freshness.world import (
 
 from orlop.errors import DeniedError, InvalidDocumentError
 from orlop.freshness.excerpt import excerpt
+from orlop.freshness.images import image_of
+from orlop.freshness.inquiry import Outcome, inquire
+from orlop.freshness.metadata import same_times
 from orlop.freshness.provenance import IMAGES_LIMIT, STATEMENT_LIMIT, image_of_purl, statement_of
 from orlop.freshness.values import Absent, Options
 from orlop.model.descriptor import Descriptor
 from orlop.model.digest import Digest
+from orlop.model.imageconfig import parse_config
+from orlop.model.manifest import parse_manifest
 from orlop.testing.builders import Built, index
-
-if TYPE_CHECKING:
-    from orlop.freshness.inquiry import Outcome
 
 OLD = build("os-1", "tools-1")
 NEW = build("os-2", "tools-2")
@@ -265,6 +267,45 @@ def test_e3_of_two_names_for_one_content_the_one_with_a_tag_is_preferred_and_bot
     made = outcome(world, attested(APP, statement(APP.digest, [pinned, FROM_DEBIAN]))).verdict
     assert str(made.base) == DEBIAN
     assert [one.binding for one in made.evidence] == ["confirmed", "confirmed"]
+
+
+def test_c4_times_break_a_tie_and_source_date_epoch_clamps_them(world: World) -> None:
+    early, late = "2023-01-01T00:00:00Z", "2023-06-01T00:00:00Z"
+    first, second = (
+        build(
+            "os-1", "tools-1", steps=[{**step("RUN os-1"), "created": early}, {**step("RUN tools-1"), "created": time}]
+        )
+        for time in (early, late)
+    )
+    assert first.document["layers"] == second.document["layers"]
+    world.put("mirror.test/a:1", first)
+    world.put("mirror.test/b:1", second)
+    entries = [entry(purl("mirror.test/a", "1"), first.digest), entry(purl("mirror.test/b", "1"), second.digest)]
+    plain = build("app", on=second)
+    raw = statement(plain.digest, entries)
+    world.put(HERE, plain)
+    assert str(outcome(world, attested(plain, raw)).verdict.base) == "mirror.test/b:1"
+    steps = [{**step(f"RUN {one}"), "created": early} for one in ("os-1", "tools-1")]
+    clamped = build("app", on=build("os-1", "tools-1", steps=steps))
+    assert not same_times(platform_image(clamped), platform_image(second))
+    at_its_own_time = clamped.config.replace(
+        b'{"created":"2024-01-01T00:00:00Z"', b'{"created":"2023-01-01T00:00:00Z"', 1
+    )
+    image = image_of(parse_manifest(clamped.raw), parse_config(at_its_own_time))
+    assert same_times(image, platform_image(first))
+    assert same_times(image, platform_image(second))
+
+
+def test_e1_an_attestation_that_cannot_be_read_is_noted(world: World) -> None:
+    note = attestation(APP, statement(APP.digest, [FROM_DEBIAN]))
+    made = outcome(world, index([APP, note.descriptor])).verdict
+    assert (made.reason, made.evidence[0].kind) == ("no-evidence", "provenance")
+    whole = attested(APP, statement(APP.digest, [FROM_DEBIAN]))
+    world.put(HERE, whole)
+    (target,) = world.platforms(whole)
+    world.blobs.clear()
+    made = world.run(inquire(target)).verdict
+    assert (made.reason, made.evidence[0].kind) == ("no-evidence", "provenance")
 
 
 def test_e3_only_images_of_the_platform_can_be_the_base(world: World) -> None:
