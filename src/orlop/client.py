@@ -11,6 +11,7 @@ from orlop.clientparts.attachments import Attachments
 from orlop.clientparts.blobs import Blobs
 from orlop.clientparts.compare import Compare
 from orlop.clientparts.files import Files
+from orlop.clientparts.freshness import Freshness
 from orlop.clientparts.history import History
 from orlop.clientparts.packages import Packages
 from orlop.clientparts.updates import TagUpdates
@@ -82,7 +83,7 @@ class Item(Generic[R]):
         return self.value  # type: ignore[return-value]  # R may itself include None
 
 
-class AsyncClient(Attachments, Blobs, Compare, Files, History, Packages, TagUpdates, Wire):
+class AsyncClient(Attachments, Blobs, Compare, Files, Freshness, History, Packages, TagUpdates, Wire):
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
     References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;

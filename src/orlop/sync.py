@@ -240,6 +240,8 @@ class Client:
     dockerfile = blocking(AsyncClient.dockerfile)
     size = blocking(AsyncClient.size)
     updates = blocking(AsyncClient.updates)
+    check = blocking(AsyncClient.check)
+    check_many = blocking_many(AsyncClient.check_many)
     blob = blocking_context(AsyncClient.blob)
     read_blob = blocking(AsyncClient.read_blob)
     download = blocking(AsyncClient.download)

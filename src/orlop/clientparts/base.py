@@ -22,6 +22,7 @@ class Part:
     _cache: Cache | None
     _session: Session
     _manifest_limit: int
+    concurrency: int
 
     if TYPE_CHECKING:
 

@@ -134,21 +134,37 @@ def entries_of(index: Index) -> list[Descriptor]:
 
 
 def images_in(
-    desk: Desk, manifest: Manifest, place: BaseName | None = None
+    desk: Desk, manifest: Manifest, place: BaseName | None = None, wish: PlatformSelector | None = None
 ) -> Steps[tuple[PlatformImage | Unread, ...]]:
-    """Return every platform's image of a manifest or an index; nothing where it holds none (V3)."""
+    """Return every platform's image of a manifest or an index; nothing where it holds none (V3).
+
+    wish: only those platforms that fit it best. Entries of others are not opened.
+    """
     if isinstance(manifest, Index):
-        return (yield from _children(desk, manifest, place, DEPTH_LIMIT))
-    if not is_image(manifest):
-        return ()
-    return ((yield from _opened(desk, manifest, None, None, place)),)
+        found = yield from _children(desk, manifest, place, DEPTH_LIMIT, wish)
+    elif is_image(manifest):
+        found = ((yield from _opened(desk, manifest, None, None, place)),)
+    else:
+        found = ()
+    if not wish:
+        return found
+    return tuple(found[at] for at in choose(wish, [one.platform for one in found]))
+
+
+def wished(entries: Sequence[Descriptor], wish: PlatformSelector | None) -> list[Descriptor]:
+    """Return the entries that may be of the platforms wished for: the best of those that state one, and all that do not."""
+    if not wish:
+        return list(entries)
+    stated = [entry.platform if _states_platform(entry.platform) else None for entry in entries]
+    best = set(choose(wish, stated))
+    return [entry for at, entry in enumerate(entries) if at in best or stated[at] is None]
 
 
 def _children(
-    desk: Desk, index: Index, place: BaseName | None, depth: int
+    desk: Desk, index: Index, place: BaseName | None, depth: int, wish: PlatformSelector | None = None
 ) -> Steps[tuple[PlatformImage | Unread, ...]]:
     try:
-        entries = entries_of(index)[:CHILDREN_LIMIT]
+        entries = wished(entries_of(index)[:CHILDREN_LIMIT], wish)
     except OrlopError as error:
         return (Unread(index.digest, None, Absent.of(error)),)
     made: list[PlatformImage | Unread] = []
@@ -158,7 +174,7 @@ def _children(
             made.append(Unread(entry.digest, entry.platform, manifest))
         elif isinstance(manifest, Index):
             if depth > 1:
-                made.extend((yield from _children(desk, manifest, place, depth - 1)))
+                made.extend((yield from _children(desk, manifest, place, depth - 1, wish)))
         elif is_image(manifest):
             made.append((yield from _opened(desk, manifest, entry, index, place)))
     return tuple(made)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orlop.errors import OrlopError
+    from orlop.freshness.report import About
     from orlop.model.descriptor import Descriptor
     from orlop.model.digest import Digest
     from orlop.model.imageconfig import ImageConfig
@@ -298,10 +299,15 @@ _LASTING = frozenset({SAME_BASE, SAME_CONTENT, LAYERS, METADATA, EMPTY_BASE})
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The answer for one image as it was named. state: all platforms folded. error: why there is none."""
+    """The answer for one image as it was named.
+
+    state: all platforms folded. error: what could not be asked, which decides the exit status. about: what else is known of each
+    platform, in the order of ``platforms``.
+    """
 
     subject: str
     digest: Digest | None
     state: State
     platforms: tuple[Verdict, ...] = ()
     error: OrlopError | None = field(default=None, compare=False)
+    about: tuple[About, ...] = ()

@@ -1,0 +1,87 @@
+"""Whether images are up to date with their bases: the client's methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orlop.clientparts.base import Part, selector_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from orlop.freshness.check import Checker
+    from orlop.freshness.notebook import Notebook
+    from orlop.freshness.observed import Observations
+    from orlop.freshness.plan import CheckOptions
+    from orlop.freshness.values import Report
+    from orlop.model.platform import PlatformSelector
+
+SIDE_BY_SIDE = 8
+
+
+class Freshness(Part):
+    """Up-to-date checks. Without bases, each finds the base itself from what the image and its registry say."""
+
+    async def check(
+        self,
+        ref: str,
+        bases: Sequence[str] = (),
+        *,
+        platform: str | PlatformSelector | None = None,
+        options: CheckOptions | None = None,
+        observed: Observations | None = None,
+    ) -> Report:
+        """Return whether the image is up to date with its base, for each platform with a reason and the evidence.
+
+        bases: to compare with; without any, the base is found from provenance, annotations, labels, buildpacks and known bases.
+        platform: only those of the image's platforms that fit best. observed: what earlier runs saw, which this one adds to.
+        What could not be asked is in the report's ``error``. Raises InvalidPlatformError, StorageError of ``observed``.
+        """
+        from orlop.freshness.plan import Asked
+
+        asked = Asked(ref, tuple(bases), selector_of(platform))
+        checker, notebook = self._checker(options, observed, SIDE_BY_SIDE)
+        made = await checker.check(asked)
+        await self._runtime.run(lambda: notebook.flush(whole=True))
+        return made
+
+    async def check_many(
+        self,
+        images: Iterable[str | tuple[str, Sequence[str]]],
+        *,
+        platform: str | PlatformSelector | None = None,
+        options: CheckOptions | None = None,
+        observed: Observations | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+    ) -> AsyncIterator[Report]:
+        """Yield the report on each image, many at once, each with its own error.
+
+        images: references, or pairs of one and its bases, read lazily. ordered: in order of input instead of completion.
+        concurrency: instead of the client's. Tags and documents that several need are asked for once. All else as ``check``.
+        """
+        from orlop.freshness.plan import Asked
+
+        wish = selector_of(platform)
+        checker, notebook = self._checker(options, observed, 1)
+        asked = (Asked(one, (), wish) if isinstance(one, str) else Asked(one[0], tuple(one[1]), wish) for one in images)
+        limit = concurrency or self.concurrency
+        try:
+            async for outcome in self._runtime.map(checker.check, asked, limit=limit, ordered=ordered):
+                if notebook.is_full:
+                    notebook.flush()
+                yield outcome.result()
+        finally:
+            notebook.flush(whole=True)
+
+    def _checker(
+        self, options: CheckOptions | None, observed: Observations | None, side_by_side: int
+    ) -> tuple[Checker, Notebook]:
+        from orlop.freshness.check import Checker
+        from orlop.freshness.engine import Engine
+        from orlop.freshness.notebook import Notebook
+        from orlop.freshness.plan import CheckOptions
+
+        notebook = Notebook(observed, self._runtime.now)
+        engine = Engine(self.open, self._runtime, notebook)
+        return Checker(engine, self._runtime, options or CheckOptions(), side_by_side=side_by_side), notebook

@@ -1,0 +1,265 @@
+"""The check of one image: its platforms, their bases, the bases' bases, and what earlier runs know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orlop.errors import OrlopError, PlatformChoiceError, UnsupportedError
+from orlop.freshness import values
+from orlop.freshness.asking import Desk
+from orlop.freshness.behind import behind
+from orlop.freshness.chains import chain_ids
+from orlop.freshness.engine import Trace, platform_text
+from orlop.freshness.fold import fold, with_ancestors
+from orlop.freshness.images import Unread, images_in, read_config
+from orlop.freshness.inquiry import inquire
+from orlop.freshness.notebook import LEARNT
+from orlop.freshness.once import Once
+from orlop.freshness.report import About, verdict_json, verdict_of
+from orlop.freshness.values import Absent, BaseName, PlatformImage, Report, Verdict
+from orlop.model.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orlop.freshness.behind import Behind
+    from orlop.freshness.engine import Engine, Place
+    from orlop.freshness.plan import Asked, CheckOptions
+    from orlop.model.manifest import Manifest
+    from orlop.runtime import Runtime
+
+ANCESTORS_LIMIT = 8
+OPEN_S = 86400.0
+"""Seconds that a verdict stands which more referrers, tags or known bases might change."""
+_ANCESTORS_ROOM = 10_000
+
+
+class Checker:
+    """Checks images in one run. side_by_side: how many platforms of an image at once."""
+
+    def __init__(self, engine: Engine, runtime: Runtime, options: CheckOptions, *, side_by_side: int = 1) -> None:
+        self._engine, self._runtime, self._options = engine, runtime, options
+        self._notebook = engine.notebook
+        self._side_by_side = side_by_side
+        self._above: Once[tuple[tuple[Verdict, ...], Trace]] = Once(runtime, _ANCESTORS_ROOM)
+        self._learnt: set[tuple[BaseName, Digest]] = set()
+
+    async def check(self, asked: Asked) -> Report:
+        """Return the report on one image; what could not be asked is in its ``error``, and is not raised."""
+        try:
+            bases = asked.given()
+            home = await self._engine.place(BaseName.parse(asked.subject))
+        except OrlopError as error:
+            return _failed(asked, None, error)
+        digest = home.name
+        if not isinstance(digest, Digest):
+            resolved = await self._engine.resolve(home)
+            if isinstance(resolved, Absent):
+                return _failed(asked, None, resolved.error)
+            digest = resolved.descriptor.digest
+        record = self._notebook.recall(asked.key(digest, self._options))
+        if record is not None:
+            recalled = await self._recalled(record)
+            if recalled is not None:
+                verdicts, trace = recalled
+                return self._report(asked, home, digest, verdicts, trace, remembered=True)
+        manifest = await self._engine.manifest(home, digest)
+        if isinstance(manifest, Absent):
+            return _failed(asked, digest, manifest.error)
+        trace = Trace()
+        try:
+            images = await self._images(asked, home, manifest, trace)
+        except OrlopError as error:
+            return _failed(asked, digest, error)
+        verdicts, trace = await self._decide(home, images, bases, trace)
+        self._remember(asked, digest, verdicts, trace)
+        return self._report(asked, home, digest, verdicts, trace, record=record)
+
+    # --- deciding ------------------------------------------------------------------------------------
+
+    async def _images(
+        self, asked: Asked, home: Place, manifest: Manifest, trace: Trace
+    ) -> tuple[PlatformImage | Unread, ...]:
+        found = await self._engine.run(images_in(Desk(), manifest, wish=asked.wish), home, trace)
+        if found:
+            return found
+        if asked.wish is None:
+            raise UnsupportedError("an up-to-date check", asked.subject, "it holds no image")
+        there = await self._engine.run(images_in(Desk(), manifest), home, trace)
+        raise PlatformChoiceError(asked.subject, str(asked.wish), tuple(str(one.platform) for one in there), 0)
+
+    async def _decide(
+        self, home: Place, images: Sequence[PlatformImage | Unread], bases: Sequence[BaseName], trace: Trace
+    ) -> tuple[tuple[Verdict, ...], Trace]:
+        async def one(image: PlatformImage | Unread) -> tuple[Verdict, Trace]:
+            return await self._platform(home, image, bases)
+
+        made: list[tuple[Verdict, Trace]] = []
+        if self._side_by_side == 1 or len(images) == 1:
+            made = [await one(image) for image in images]
+        else:
+            async for outcome in self._runtime.map(one, images, limit=self._side_by_side, ordered=True):
+                made.append(outcome.result())
+        for _, hung_on in made:
+            trace.add(hung_on)
+        return tuple(verdict for verdict, _ in made), trace
+
+    async def _platform(
+        self, home: Place, image: PlatformImage | Unread, bases: Sequence[BaseName]
+    ) -> tuple[Verdict, Trace]:
+        trace = Trace()
+        if isinstance(image, Unread):
+            trace.note(image.absent)
+            detail = f"its own manifest cannot be read: {image.absent.detail}"
+            unread = Verdict(values.UNKNOWN, values.NO_EVIDENCE, image.platform, image.digest, detail=detail)
+            return replace(unread, absent=image.absent), trace
+        outcome = await self._engine.run(inquire(image, bases, self._options.rules), home, trace)
+        verdict = outcome.verdict
+        if outcome.now is not None:
+            await self._learn(outcome.now, home)
+            if self._options.ancestors:
+                above = await self._ancestors(outcome.now)
+                if above is not None:
+                    verdict = with_ancestors(verdict, above[0], self._options.rules)
+                    trace.add(above[1])
+        return verdict, trace
+
+    async def _ancestors(self, image: PlatformImage) -> tuple[tuple[Verdict, ...], Trace] | None:
+        """Return the verdicts on a base, on its base, and so on (V7): once for all that are built on it."""
+        if image.place is None:
+            return None
+        place = image.place
+
+        async def follow() -> tuple[tuple[Verdict, ...], Trace]:
+            trace, made = Trace(), []
+            home = await self._engine.place(place)
+            seen: set[Digest] = set()
+            now: PlatformImage | None = image
+            while now is not None and now.digest not in seen and len(seen) < ANCESTORS_LIMIT:
+                seen.add(now.digest)
+                outcome = await self._engine.run(inquire(now, (), self._options.rules), home, trace)
+                made.append(outcome.verdict)
+                now = outcome.now
+            return tuple(made), trace
+
+        found = await self._above.get(f"{image.digest.value} {place}", follow)
+        return None if isinstance(found, Absent) else found
+
+    async def _learn(self, image: PlatformImage, home: Place) -> None:
+        """Note a base by its chain id (E10)."""
+        base = image.place
+        if not self._notebook.keeps or base is None or base.repository is None or (base, image.digest) in self._learnt:
+            return
+        self._learnt.add((base, image.digest))
+        whole = await self._engine.run(read_config(Desk(), image), home, Trace())
+        self.learn(whole, base)
+
+    def learn(self, image: PlatformImage, base: BaseName) -> int:
+        """Note a base by the chain id of its layers, and return how many it has; 0 where they are not known."""
+        chain = chain_ids(image.diff_ids or ())
+        if chain and base.repository is not None:
+            tag = base.tag.value if base.tag else ""
+            self._notebook.learn(
+                chain[-1].value,
+                len(chain),
+                str(base.repository),
+                tag,
+                platform_text(image.platform),
+                image.digest.value,
+            )
+        return len(chain)
+
+    # --- remembering (V8) ----------------------------------------------------------------------------
+
+    def _remember(self, asked: Asked, digest: Digest, verdicts: Sequence[Verdict], trace: Trace) -> None:
+        if not self._notebook.keeps or trace.trouble or not verdicts:
+            return
+        plain = not trace.grows and not trace.missed
+        if not all(one.is_lasting or plain for one in verdicts):
+            return
+        record = {
+            "at": self._notebook.now(),
+            "grows": trace.grows,
+            "places": trace.places,
+            "platforms": [verdict_json(one) for one in verdicts],
+        }
+        self._notebook.remember(asked.key(digest, self._options), record)
+
+    async def _recalled(self, record: dict[str, Any]) -> tuple[tuple[Verdict, ...], Trace] | None:
+        """Return the verdicts of an earlier run if nothing has moved that they hang on."""
+        if record["grows"]:
+            learnt = self._notebook.recall(LEARNT)
+            if self._notebook.now() - record["at"] > OPEN_S or (learnt and learnt["at"] > record["at"]):
+                return None
+        trace = Trace()
+        trace.places.update(record["places"])
+        for text, digest in trace.places.items():
+            try:
+                place = await self._engine.place(BaseName.parse(text))
+            except OrlopError:
+                return None
+            now = await self._engine.resolve(place)
+            if isinstance(now, Absent) or now.descriptor.digest.value != digest:
+                return None
+        return tuple(verdict_of(one) for one in record["platforms"]), trace
+
+    # --- reporting -----------------------------------------------------------------------------------
+
+    def _report(
+        self,
+        asked: Asked,
+        home: Place,
+        digest: Digest,
+        verdicts: tuple[Verdict, ...],
+        trace: Trace,
+        *,
+        record: dict[str, Any] | None = None,
+        remembered: bool = False,
+    ) -> Report:
+        self._see(home, digest, verdicts, trace)
+        about = tuple(self._about(one, record, remembered=remembered) for one in verdicts)
+        error = next((one.absent.error for one in verdicts if _is_trouble(one) and one.absent), None)
+        return Report(asked.subject, digest, fold(verdicts), verdicts, error, about)
+
+    def _see(self, home: Place, digest: Digest, verdicts: Sequence[Verdict], trace: Trace) -> None:
+        """Note what the tags point to, the image's own and those of bases (A1)."""
+        own = home.base
+        for one in verdicts:
+            platform = platform_text(one.platform)
+            if own.repository is not None and own.tag is not None and own.digest is None and one.digest is not None:
+                self._notebook.see(str(own.repository), own.tag.value, platform, digest.value, one.digest.value)
+            base = one.base
+            if base is None or base.repository is None or base.tag is None or one.now_digest is None:
+                continue
+            index = trace.places.get(str(base))
+            if index is not None:
+                self._notebook.see(str(base.repository), base.tag.value, platform, index, one.now_digest.value)
+
+    def _about(self, verdict: Verdict, record: dict[str, Any] | None, *, remembered: bool) -> About:
+        kept = kept_at = None
+        if record is not None and verdict.reason == values.BASE_UNREADABLE:
+            digest = verdict.digest.value if verdict.digest else ""
+            kept = next((verdict_of(one) for one in record["platforms"] if one.get("digest") == digest), None)
+            kept_at = record["at"] if kept else None
+        return About(self._behind(verdict), None, kept, kept_at, remembered)
+
+    def _behind(self, verdict: Verdict) -> Behind | None:
+        base = verdict.base
+        if verdict.state != values.STALE or base is None or base.repository is None or base.tag is None:
+            return None
+        if verdict.now_digest is None:
+            return None
+        history = self._notebook.history(str(base.repository), base.tag.value, platform_text(verdict.platform))
+        then = verdict.then_digest.value if verdict.then_digest else None
+        # Where the digest is of an index, the platform's own is the one that was seen below it.
+        then = next((span.platform_digest for span in history if then == span.digest), then)
+        return behind(history, then, verdict.now_digest.value)
+
+
+def _is_trouble(verdict: Verdict) -> bool:
+    return verdict.state == values.UNKNOWN and verdict.absent is not None and verdict.absent.error is not None
+
+
+def _failed(asked: Asked, digest: Digest | None, error: OrlopError | None) -> Report:
+    return Report(asked.subject, digest, values.UNKNOWN, (), error)

@@ -1,0 +1,126 @@
+"""What one run adds to the observations: gathered in memory, and written in few transactions.
+
+Lookups see what earlier runs wrote and not what this one adds, so that answers do not hang on the order of the checks.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from orlop.freshness.observed import Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orlop.freshness.observed import KnownBase, Observations
+
+FLUSH_AT = 2000
+"""Notes that are gathered before they are written."""
+
+Key = tuple[str, str, str, int, str]
+LEARNT: Key = ("", "learnt", "", 0, "")
+
+
+class Notebook:
+    """Notes of one run. observed: where they go, None for nowhere. now: the clock, seconds since 1970."""
+
+    def __init__(self, observed: Observations | None, now: Callable[[], float]) -> None:
+        self._observed, self._now = observed, now
+        self._guard = threading.Lock()
+        self._seen: dict[tuple[str, str, str], tuple[str, str, float]] = {}
+        self._learnt: dict[tuple[str, str, str, str], tuple[int, str, float]] = {}
+        self._verdicts: dict[Key, tuple[dict[str, Any], float]] = {}
+        self._tags: dict[str, tuple[list[str], float]] = {}
+
+    @property
+    def keeps(self) -> bool:
+        """Whether notes outlive the run."""
+        return self._observed is not None
+
+    def now(self) -> float:
+        """Return the time."""
+        return self._now()
+
+    # --- adding --------------------------------------------------------------------------------------
+
+    def see(self, repository: str, tag: str, platform: str, digest: str, platform_digest: str) -> None:
+        """Note what a tag points to now, for one platform."""
+        with self._guard:
+            self._seen[repository, tag, platform] = (digest, platform_digest, self._now())
+
+    def learn(self, chain: str, layers: int, repository: str, tag: str, platform: str, digest: str) -> None:
+        """Note a base by the chain id of its layers (E10)."""
+        if self._observed is not None:
+            with self._guard:
+                self._learnt[chain, repository, tag, platform] = (layers, digest, self._now())
+
+    def keep_tags(self, repository: str, tags: list[str]) -> None:
+        """Note a whole list of tags (T10)."""
+        if self._observed is not None:
+            with self._guard:
+                self._tags[repository] = (tags, self._now())
+
+    def remember(self, key: Key, record: dict[str, Any]) -> None:
+        """Note a verdict (V8)."""
+        if self._observed is not None:
+            with self._guard:
+                self._verdicts[key] = (record, self._now())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to write."""
+        return len(self._verdicts) + len(self._seen) >= FLUSH_AT
+
+    def flush(self, *, whole: bool = False) -> None:
+        """Write the notes in one transaction; bases only at the ``whole`` end of the run. Raises StorageError."""
+        observed = self._observed
+        with self._guard:
+            seen, self._seen = self._seen, {}
+            verdicts, self._verdicts = self._verdicts, {}
+            tags, self._tags = self._tags, {}
+            learnt: dict[tuple[str, str, str, str], tuple[int, str, float]] = {}
+            if whole:
+                learnt, self._learnt = self._learnt, {}
+        if observed is None or not (seen or verdicts or tags or learnt):
+            return
+        with observed.writing():
+            for (repository, tag, platform), (digest, platform_digest, at) in seen.items():
+                observed.see(repository, tag, platform, digest, platform_digest, at)
+            for repository, (names, at) in tags.items():
+                observed.keep_tags(repository, names, at)
+            for key, (record, at) in verdicts.items():
+                observed.remember(key, record, at)
+            for (chain, repository, tag, platform), (layers, digest, at) in learnt.items():
+                observed.learn(chain, layers, repository, tag, platform, digest, at)
+
+    # --- looking up ----------------------------------------------------------------------------------
+
+    def recall(self, key: Key) -> dict[str, Any] | None:
+        """Return a verdict that is kept, or None."""
+        return None if self._observed is None else self._observed.recall(key)
+
+    def bases(self, chains: Sequence[str]) -> list[KnownBase]:
+        """Return bases known by these chain ids, the longest first."""
+        return [] if self._observed is None else self._observed.bases(chains)
+
+    def kept_tags(self, repository: str) -> list[str] | None:
+        """Return the last whole list of a repository's tags."""
+        kept = None if self._observed is None else self._observed.kept_tags(repository)
+        return None if kept is None else kept[0]
+
+    def history(self, repository: str, tag: str, platform: str) -> list[Sighting]:
+        """Return the spans of a tag for one platform, oldest first, with what this run saw of it."""
+        spans = [] if self._observed is None else self._observed.history(repository, tag, platform)
+        return _extended(spans, self._seen.get((repository, tag, platform)))
+
+
+def _extended(spans: list[Sighting], seen: tuple[str, str, float] | None) -> list[Sighting]:
+    if seen is None:
+        return spans
+    digest, platform_digest, at = seen
+    if spans and spans[-1].platform_digest == platform_digest:
+        last = spans[-1]
+        return [*spans[:-1], Sighting(digest, platform_digest, last.first_seen, max(last.last_seen, at))]
+    begins = max(at, spans[-1].last_seen) if spans else at
+    return [*spans, Sighting(digest, platform_digest, begins, begins)]
