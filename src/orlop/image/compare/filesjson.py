@@ -1,10 +1,13 @@
-"""A comparison of files as JSON."""
+"""A comparison of files as JSON; what is said of a file has the names that ``image ls`` uses."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
-from orlop.layer.entry import BLOCK_DEVICE, CHARACTER, FILE, SYMLINK
+from orlop.image.files import time_text
+from orlop.image.tree import GONE
+from orlop.layer.entry import BLOCK_DEVICE, CHARACTER, FILE
 
 if TYPE_CHECKING:
     from orlop.image.compare.files import FileChange, FilesComparison, FilesOfPlatform
@@ -22,7 +25,7 @@ def comparison(found: FilesComparison) -> dict[str, object]:
 
 
 def _platform(found: FilesOfPlatform) -> dict[str, object]:
-    made: dict[str, object] = {
+    return {
         "platform": found.platform,
         "base": found.base.value if found.base else None,
         "target": found.target.value if found.target else None,
@@ -30,71 +33,61 @@ def _platform(found: FilesOfPlatform) -> dict[str, object]:
         "added": found.count("added"),
         "removed": found.count("removed"),
         "changed": found.count("changed"),
-        "changes": [_change(one) for one in found.changes],
+        "archive": list(found.archive),
+        "changes": [change(one) for one in found.changes],
     }
-    if found.archive:
-        made["archive"] = list(found.archive)
-    return made
 
 
-def _change(one: FileChange) -> dict[str, object]:
-    made: dict[str, object] = {
-        "path": f"/{text(one.path)}",
+def change(one: FileChange) -> dict[str, object]:
+    """Return one path. diff: None where none was asked for, or there is none to make."""
+    return {
+        **_text("path", f"/{one.path}"),
         "change": one.change,
         "kinds": list(one.kinds),
-        "base": side(one.base),
-        "target": side(one.target),
+        "base": _side(one.base),
+        "target": _side(one.target),
+        "diff": one.diff.to_json() if one.diff is not None else None,
     }
-    if one.diff is not None:
-        made["diff"] = one.diff.to_json()
-    return made
 
 
-def side(one: Side | None) -> dict[str, object] | None:
-    """Return what one image has at a path."""
+def _side(one: Side | None) -> dict[str, object] | None:
     if one is None:
         return None
     entry = one.entry
-    made: dict[str, object] = {
+    if entry.kind == GONE:
+        return {"type": GONE}
+    stated = entry.offset >= 0
+    return {
         "type": entry.kind,
-        "mode": f"{entry.mode:04o}",
-        "uid": entry.uid,
-        "gid": entry.gid,
-        "mtime": time(entry.mtime_ns),
+        "mode": f"{entry.mode:04o}" if stated else None,
+        "uid": entry.uid if stated else None,
+        "gid": entry.gid if stated else None,
+        "size": entry.size if entry.kind == FILE else None,
+        "mtime": time_text(entry.mtime_ns) if stated else None,
+        **_text("link", entry.link or None),
+        **_text("hard_link", f"/{one.hard_link}" if one.hard_link else None),
+        "device": [entry.major, entry.minor] if entry.kind in {CHARACTER, BLOCK_DEVICE} else None,
+        "sha256": entry.sha256.hex() or None,
+        "xattrs": {printable(name): b64encode(value).decode() for name, value in sorted(entry.xattrs.items())} or None,
         "layer": one.layer if one.layer >= 0 else None,
     }
-    if entry.kind == FILE:
-        made["size"] = entry.size
-        made["digest"] = f"sha256:{entry.sha256.hex()}" if entry.sha256 else None
-    if entry.kind == SYMLINK:
-        made["link"] = text(entry.link)
-    if one.hard_link:
-        made["hardLink"] = f"/{text(one.hard_link)}"
-    if entry.kind in {CHARACTER, BLOCK_DEVICE}:
-        made["device"] = [entry.major, entry.minor]
-    if entry.xattrs:
-        made["xattrs"] = {text(name): value.hex() for name, value in entry.xattrs.items()}
-    return made
 
 
-def text(name: str) -> str:
-    r"""Return a name as text that JSON takes: bytes that are not UTF-8 as ``\xff``."""
-    if name.isascii():
-        return name
+def _text(key: str, text: str | None) -> dict[str, object]:
+    """Return a name for JSON; of one that is not UTF-8 the bytes in base64 as well."""
+    if text is None or text.isascii():
+        return {key: text}
+    shown = printable(text)
+    if shown == text:
+        return {key: text}
+    return {key: shown, f"{key}_base64": b64encode(text.encode("utf-8", "surrogateescape")).decode()}
+
+
+def printable(text: str) -> str:
+    """Return a text in which what is not UTF-8 is replaced by U+FFFD."""
+    if text.isascii():
+        return text
     try:
-        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:  # half a surrogate pair, out of a table of contents
-        return name.encode("utf-8", "backslashreplace").decode()
-
-
-def time(nanoseconds: int) -> str:
-    """Return a time in RFC 3339, UTC, with as many digits of a second as there are; "" for one that no calendar has."""
-    from datetime import UTC, datetime, timedelta
-
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    try:
-        made = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    except OverflowError:
-        return ""
-    fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return f"{made:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+        return text.encode("utf-8", "replace").decode()

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import LimitError
-from orlop.image.tree import GONE, Inode
-from orlop.layer.entry import DIRECTORY, FILE, HARDLINK, NO_XATTRS, SYMLINK, Entry, clean
+from orlop.image.tree import GONE, Inode, fill, stated
+from orlop.layer.entry import DIRECTORY, HARDLINK, NO_XATTRS, SYMLINK, Entry, clean
 from orlop.layer.overlay import LINKS_LIMIT, LayerTree
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orlop.layer.limits import Limits
     from orlop.layer.overlay import Node
 
-_PLINK = ".wh..wh.plnk/"  # where AUFS keeps the contents of hard links, as Docker's layers of before 2016 have them
+_DEPTH = 300
 
 WHITEOUT, OPAQUE = 1, 2
 """Marks of a place in a layer that is looked at alone."""
@@ -53,34 +53,47 @@ class Place(NamedTuple):
 ABSENT = Place(None, -1, (), open=False)
 
 
+class Below(NamedTuple):
+    """What a hard link stands for, where its own layer did not have that yet.
+
+    path: to look up in the layers below. first: goes before that; last: after it.
+    """
+
+    path: str
+    first: Inode | Below | None = None
+    last: Inode | Below | None = None
+
+
 class OneLayer(NamedTuple):
-    """A layer as a tree. links: by offset of a hard link, the file in this layer that it stands for, or else a path below."""
+    """A layer as a tree. links: by offset of a hard link, what it stands for; none where that is a folder."""
 
     number: int
     tree: LayerTree
-    links: dict[int, Inode | str]
+    links: dict[int, Inode | Below]
 
 
 def one_layer(what: str, number: int, entries: Sequence[Entry], limits: Limits) -> OneLayer:
-    """Return the tree of a layer. Raises IntegrityError, LimitError."""
+    """Return the tree of a layer. Raises IntegrityError, LimitError. Rule for its hard links: ``orlop.image.tree``."""
     tree = LayerTree(what, limits=limits)
-    links: dict[int, Inode | str] = {}
-    kept: dict[str, Entry] = {}
-    for entry in entries:
-        if entry.kind == HARDLINK:
-            # What is there as the link is made; a later member of the same name is another file.
-            path = clean(entry.link)
-            found = tree.look(path).entry or kept.get(path)
-            if found is None or found.offset < 0:
-                links[entry.offset] = path
-            elif found.kind == HARDLINK:
-                if found.offset in links:  # not where it leads to a folder
-                    links[entry.offset] = links[found.offset]
-            elif found.kind != DIRECTORY:
-                links[entry.offset] = Inode(number, found)
-        elif entry.kind == FILE and entry.path.startswith(_PLINK):
-            kept[entry.path] = entry
-        tree.add(entry)
+    links: dict[int, Inode | Below] = {}
+    open_links: list[tuple[int, Entry]] = []
+    for entry, made_from in fill(tree, entries):
+        if made_from is None or made_from.kind == HARDLINK:
+            before = links.get(made_from.offset) if made_from is not None else None
+            if isinstance(before, Inode):
+                links[entry.offset] = before
+            else:
+                links[entry.offset] = Below(clean(entry.link), before)
+                open_links.append((entry.offset, entry))
+        elif made_from.kind != DIRECTORY:
+            links[entry.offset] = Inode(number, made_from)
+    for offset, entry in open_links * 2:  # twice, for a link before its file that another such link stands for
+        found = stated(tree, entry.link)
+        if found is not None and found.kind != DIRECTORY:
+            last = links.get(found.offset) if found.kind == HARDLINK else Inode(number, found)
+            before = links[offset]
+            if isinstance(before, Below):
+                links[offset] = before._replace(last=last)
     return OneLayer(number, tree, links)
 
 
@@ -92,6 +105,7 @@ class Stack:
         self._by_number = {one.number: one for one in self._layers}
         self._whole, self._alone, self._limits = whole, alone, limits
         self._steps = 0
+        self._known: dict[tuple[int, int], Inode | None] = {}
         self.linked = any(one.links for one in self._layers)
         """Whether any layer has hard links."""
 
@@ -149,18 +163,36 @@ class Stack:
 
         Raises MoreError, LimitError.
         """
-        entry, layer = place.entry, place.layer
-        for _ in range(len(self._layers) + LINKS_LIMIT):
-            if entry is None:
-                return None
-            if entry.kind != HARDLINK:
-                return Inode(layer, entry) if entry.kind != DIRECTORY else None
-            found = self._by_number[layer].links.get(entry.offset)
-            if found is None or isinstance(found, Inode):
-                return found
-            below = self._lead(found, layer)
-            entry, layer = below.entry, below.layer
-        return None
+        entry = place.entry
+        if entry is None or entry.kind == DIRECTORY:
+            return None
+        if entry.kind != HARDLINK:
+            return Inode(place.layer, entry)
+        return self._resolved(self._by_number[place.layer].links.get(entry.offset), place.layer, 0)
+
+    def _resolved(self, link: Inode | Below | None, layer: int, depth: int) -> Inode | None:
+        if not isinstance(link, Below):
+            return link
+        key = (id(link), layer)
+        if key not in self._known:
+            if depth > _DEPTH:
+                raise LimitError("a hard link", "hard links on its way", _DEPTH)
+            self._known[key] = self._found(link, layer, depth + 1)
+        return self._known[key]
+
+    def _found(self, link: Below, layer: int, depth: int) -> Inode | None:
+        found = self._resolved(link.first, layer, depth)
+        if found is not None:
+            return found
+        place = self._lead(link.path, layer)
+        if place.entry is None and place.parts and place.open:
+            raise MoreError
+        if place.entry is not None:
+            if place.entry.kind != HARDLINK:
+                return self.inode(place)
+            lower = self._by_number[place.layer].links.get(place.entry.offset)
+            found = self._resolved(lower, place.layer, depth)
+        return found or self._resolved(link.last, layer, depth)
 
     def _lead(self, path: str, below: int) -> Place:
         """Return where a path leads in the layers below one, links of folders followed. Raises MoreError, LimitError.
@@ -202,8 +234,3 @@ class Stack:
 
 def _gone() -> Entry:
     return Entry("", GONE, 0, 0, 0, "", "", 0, 0, "", 0, 0, NO_XATTRS, -1, -1, 0, None, "")
-
-
-def is_file(inode: Inode | None) -> bool:
-    """Whether a name stands for a regular file."""
-    return inode is not None and inode.entry.kind == FILE

@@ -40,9 +40,9 @@ class TextDiff(NamedTuple):
 
     def to_json(self) -> dict[str, object]:
         """Return it as JSON."""
-        from orlop.image.compare.filesjson import text
+        from orlop.image.compare.filesjson import printable
 
-        return {"text": "".join(f"{text(line)}\n" for line in self.lines), "note": self.note}
+        return {"text": "".join(f"{printable(line)}\n" for line in self.lines), "note": self.note}
 
 
 class _Wanted(NamedTuple):

@@ -89,7 +89,14 @@ def test_every_field_of_a_config_counts_and_commands_are_one_value(place: Watche
 
 
 def test_what_is_empty_says_as_much_as_what_is_missing(place: Watched) -> None:
-    empty = {"User": "", "Cmd": None, "Volumes": None, "AttachStdin": False, "OnBuild": [], "Labels": {}}
+    empty: dict[str, Any] = {
+        "User": "",
+        "Cmd": None,
+        "Volumes": None,
+        "AttachStdin": False,
+        "OnBuild": [],
+        "Labels": {},
+    }
     assert configs(place, image(config=empty), image()) == {}
 
 

@@ -24,7 +24,8 @@ def place() -> Iterator[Watched]:
 
 
 def compared(place: Watched, base: Built, target: Built, **options: bool) -> LayersComparison:
-    return compare_layers(*sides_of(place, base, target, one=True).only, **options)
+    left, right = sides_of(place, base, target, one=True).only
+    return compare_layers(left, right, **options)
 
 
 def diffs(found: LayersComparison) -> list[str]:
@@ -53,7 +54,7 @@ def test_the_last_common_layer_is_below_the_first_difference(place: Watched) -> 
     assert summary(compared(place, image([]), image([]))) == (True, True, -1)
 
 
-STEPS = [{"created_by": "ADD"}, {"created_by": "ENV", "empty_layer": True}, {"created_by": "RUN"}]
+STEPS: list[dict[str, Any]] = [{"created_by": "ADD"}, {"created_by": "ENV", "empty_layer": True}, {"created_by": "RUN"}]
 
 
 def test_history_brings_the_steps_that_made_no_layer(place: Watched) -> None:
