@@ -119,7 +119,8 @@ def _without_now(desk: Desk, case: Case, absent: Absent) -> Steps[Verdict]:
             return verdict(case, values.CONFLICT, "the base that is named is no prefix of the image", absent=absent)
     if absent.kind == "platform-missing":
         return verdict(case, values.PLATFORM_MISSING, absent.detail)
-    if absent.kind == "not-found" and case.is_declared:
+    by_hand = any(one.kind == "given" for one in case.evidence)
+    if absent.kind == "not-found" and case.is_declared and not by_hand:
         return verdict(case, values.RETAGGED_AWAY, f"{case.base or 'the base'} is not there any more", absent=absent)
     return verdict(case, values.BASE_UNREADABLE, absent.detail, absent=absent)
 

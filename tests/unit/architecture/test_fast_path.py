@@ -50,6 +50,8 @@ MANIFEST_GET = VERSION | {
     "orlop.clientparts.history",
     "orlop.clientparts.packages",
     "orlop.clientparts.compare",
+    "orlop.clientparts.freshness",
+    "orlop.clientparts.updates",
     "orlop.content",
     "orlop.content.base",
     "orlop.content.cache",
