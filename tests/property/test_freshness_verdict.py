@@ -49,7 +49,7 @@ OPTIONS = st.builds(Options, ignore_metadata=st.booleans())
 
 
 @given(images(), images() | ABSENT, THEN, EVIDENCE, OPTIONS, st.none() | st.integers(1, 5))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_every_case_has_a_verdict_whose_reason_is_of_its_state(
     target: PlatformImage,
     now: PlatformImage | Absent,
@@ -64,7 +64,7 @@ def test_every_case_has_a_verdict_whose_reason_is_of_its_state(
 
 
 @given(images(), images() | ABSENT, THEN, EVIDENCE)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_v6_nothing_is_fresh_on_a_base_without_layers_or_that_cannot_be_read(
     target: PlatformImage,
     now: PlatformImage | Absent,
@@ -76,7 +76,7 @@ def test_v6_nothing_is_fresh_on_a_base_without_layers_or_that_cannot_be_read(
 
 
 @given(images(), images(), EVIDENCE)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_e4_what_is_fresh_without_digests_is_a_prefix(
     target: PlatformImage, now: PlatformImage, evidence: tuple[Evidence, ...]
 ) -> None:
@@ -89,6 +89,7 @@ def test_e4_what_is_fresh_without_digests_is_a_prefix(
 
 
 @given(images(), THEN, EVIDENCE, OPTIONS)
+@settings(deadline=None)
 def test_an_image_is_fresh_on_itself(
     target: PlatformImage, then: PlatformImage | Digest | None, evidence: tuple[Evidence, ...], options: Options
 ) -> None:
@@ -100,6 +101,7 @@ def test_an_image_is_fresh_on_itself(
     st.lists(st.sampled_from(["same-base", "same-content", "layers", "conflict", "not-based"]), max_size=6),
     st.randoms(),
 )
+@settings(deadline=None)
 def test_v3_folding_does_not_depend_on_the_order(reasons: list[str], chance: random.Random) -> None:
     verdicts = [Verdict(REASONS[reason], reason) for reason in reasons]
     state = fold(verdicts)
@@ -158,6 +160,7 @@ def test_an_unrelated_platform_or_attestation_never_changes_another_platforms_ve
 
 
 @given(st.lists(st.binary(max_size=2).map(Digest.of), max_size=6), st.integers(0, 6))
+@settings(deadline=None)
 def test_e10_a_prefix_has_a_prefix_of_the_chain(diff_ids: list[Digest], cut: int) -> None:
     assert chain_ids(diff_ids[:cut]) == chain_ids(diff_ids)[:cut]
 
@@ -173,6 +176,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c", "\\"]), JSON, max_size=4), st.booleans())
+@settings(deadline=None)
 def test_an_excerpt_is_what_a_whole_parser_finds(document: dict[str, object], ascii_only: bool) -> None:
     raw = json.dumps(document, ensure_ascii=ascii_only, indent=1).encode("utf-8", "replace")
     found = excerpt(raw, {"a": 1000, "b": 1000}, "it")
@@ -180,19 +184,21 @@ def test_an_excerpt_is_what_a_whole_parser_finds(document: dict[str, object], as
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]",:\\ a1', max_size=40).map(str.encode))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_any_bytes_are_a_statement_or_refused(raw: bytes) -> None:
     with suppress(OrlopError):
         statement_of(raw)
 
 
 @given(st.text(alphabet="abc/@:?&=%5A.-_12", max_size=30))
+@settings(deadline=None)
 def test_any_text_after_the_scheme_is_an_image_or_none(text: str) -> None:
     found = image_of_purl(f"pkg:docker/{text}")
     assert found is None or found.base.repository is not None
 
 
 @given(images(), images())
+@settings(deadline=None)
 def test_a_verdict_ignores_what_annotations_a_layer_has_beside(target: PlatformImage, now: PlatformImage) -> None:
     layers = tuple(replace(layer, annotations={**layer.annotations, "x": "y"}, size=9) for layer in now.layers)
     assert decide(target, replace(now, layers=layers)).reason == decide(target, now).reason
