@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from orlop.auth.credential import CredentialSource
+from orlop.clientparts.announce import Announce
 from orlop.clientparts.attachments import Attachments
 from orlop.clientparts.blobs import Blobs
 from orlop.clientparts.compare import Compare
@@ -83,7 +84,7 @@ class Item(Generic[R]):
         return self.value  # type: ignore[return-value]  # R may itself include None
 
 
-class AsyncClient(Attachments, Blobs, Compare, Files, Freshness, History, Packages, TagUpdates, Wire):
+class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, History, Packages, TagUpdates, Wire):
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
     References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;

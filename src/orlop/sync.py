@@ -242,6 +242,7 @@ class Client:
     updates = blocking(AsyncClient.updates)
     check = blocking(AsyncClient.check)
     check_many = blocking_many(AsyncClient.check_many)
+    deliver = blocking(AsyncClient.deliver)
     blob = blocking_context(AsyncClient.blob)
     read_blob = blocking(AsyncClient.read_blob)
     download = blocking(AsyncClient.download)

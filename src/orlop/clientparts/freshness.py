@@ -9,6 +9,7 @@ from orlop.clientparts.base import Part, selector_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
+    from orlop.freshness.announce import Notice, Receiver
     from orlop.freshness.check import Checker
     from orlop.freshness.notebook import Notebook
     from orlop.freshness.observed import Observations
@@ -30,11 +31,13 @@ class Freshness(Part):
         platform: str | PlatformSelector | None = None,
         options: CheckOptions | None = None,
         observed: Observations | None = None,
+        receivers: Sequence[Receiver] = (),
     ) -> Report:
         """Return whether the image is up to date with its base, for each platform with a reason and the evidence.
 
         bases: to compare with; without any, the base is found from provenance, annotations, labels, buildpacks and known bases.
         platform: only those of the image's platforms that fit best. observed: what earlier runs saw, which this one adds to.
+        receivers: who is to be told of a stale platform, once: written into ``observed`` together with the verdicts, for ``deliver``.
         What could not be asked is in the report's ``error``. Raises InvalidPlatformError, StorageError of ``observed``.
         """
         from orlop.freshness.plan import Asked
@@ -42,6 +45,7 @@ class Freshness(Part):
         asked = Asked(ref, tuple(bases), selector_of(platform))
         checker, notebook = self._checker(options, observed, SIDE_BY_SIDE)
         made = await checker.check(asked)
+        notebook.announce(_notices(made, receivers, notebook.now()))
         await self._runtime.run(lambda: notebook.flush(whole=True))
         return made
 
@@ -52,6 +56,7 @@ class Freshness(Part):
         platform: str | PlatformSelector | None = None,
         options: CheckOptions | None = None,
         observed: Observations | None = None,
+        receivers: Sequence[Receiver] = (),
         ordered: bool = False,
         concurrency: int | None = None,
     ) -> AsyncIterator[Report]:
@@ -68,9 +73,11 @@ class Freshness(Part):
         limit = concurrency or self.concurrency
         try:
             async for outcome in self._runtime.map(checker.check, asked, limit=limit, ordered=ordered):
+                report = outcome.result()
+                notebook.announce(_notices(report, receivers, notebook.now()))
                 if notebook.is_full:
                     notebook.flush()
-                yield outcome.result()
+                yield report
         finally:
             notebook.flush(whole=True)
 
@@ -85,3 +92,11 @@ class Freshness(Part):
         notebook = Notebook(observed, self._runtime.now)
         engine = Engine(self.open, self._runtime, notebook)
         return Checker(engine, self._runtime, options or CheckOptions(), side_by_side=side_by_side), notebook
+
+
+def _notices(report: Report, receivers: Sequence[Receiver], at: float) -> list[Notice]:
+    if not receivers:
+        return []
+    from orlop.freshness.announce import notices
+
+    return notices(report, receivers, at)

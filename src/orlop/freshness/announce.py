@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +22,7 @@ from orlop.errors import ConfigError, InputError
 from orlop.freshness.values import LAYERS, STALE, UPSTREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orlop.freshness.values import Report, Verdict
 
@@ -40,6 +41,7 @@ _PREFIX = "whsec_"
 _KEY_SIZES = range(24, 65)
 _LATER = frozenset({401, 403, 407, 408, 409, 425, 429})
 _MOST_DETAIL = 1000
+_AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _origin(url: str) -> str:
     usable = url.isascii() and url.isprintable() and not any(char in url for char in ' "<>\\')
     if mark and "@" in authority:
         raise _no_url("***", "a password has no place in it: the receiver checks the signature")
-    if scheme.lower() not in {"http", "https"} or not authority or not usable:
+    if scheme.lower() not in {"http", "https"} or not _AUTHORITY.fullmatch(authority) or not usable:
         raise _no_url(f"{scheme[:10]}..." if mark else "it", "it starts with https:// and a host")
     return f"{scheme.lower()}://{authority.lower()}"
 
@@ -148,7 +150,7 @@ class Notice:
     body: str
 
 
-def notices(report: Report, receivers: tuple[Receiver, ...], at: float) -> list[Notice]:
+def notices(report: Report, receivers: Sequence[Receiver], at: float) -> list[Notice]:
     """Return what is to be told of a report: for each receiver one notice of each stale platform.
 
     at: seconds since 1970, said in the body. Which of them were told before, the outbox knows.

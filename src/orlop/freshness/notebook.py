@@ -13,6 +13,7 @@ from orlop.freshness.observed import Sighting
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from orlop.freshness.announce import Notice
     from orlop.freshness.observed import KnownBase, Observations
 
 FLUSH_AT = 2000
@@ -32,6 +33,7 @@ class Notebook:
         self._learnt: dict[tuple[str, str, str, str], tuple[int, str, float]] = {}
         self._verdicts: dict[Key, tuple[dict[str, Any], float]] = {}
         self._tags: dict[str, tuple[list[str], float]] = {}
+        self._notices: list[tuple[Notice, float]] = []
 
     @property
     def keeps(self) -> bool:
@@ -67,10 +69,16 @@ class Notebook:
             with self._guard:
                 self._verdicts[key] = (record, self._now())
 
+    def announce(self, notices: Sequence[Notice]) -> None:
+        """Note what is to be told: it is written together with the verdicts (W5)."""
+        if self._observed is not None and notices:
+            with self._guard:
+                self._notices.extend((notice, self._now()) for notice in notices)
+
     @property
     def is_full(self) -> bool:
         """Whether it is time to write."""
-        return len(self._verdicts) + len(self._seen) >= FLUSH_AT
+        return len(self._verdicts) + len(self._seen) + len(self._notices) >= FLUSH_AT
 
     def flush(self, *, whole: bool = False) -> None:
         """Write the notes in one transaction; bases only at the ``whole`` end of the run. Raises StorageError."""
@@ -79,6 +87,7 @@ class Notebook:
             seen, self._seen = self._seen, {}
             verdicts, self._verdicts = self._verdicts, {}
             tags, self._tags = self._tags, {}
+            notices, self._notices = self._notices, []
             learnt: dict[tuple[str, str, str, str], tuple[int, str, float]] = {}
             if whole:
                 learnt, self._learnt = self._learnt, {}
@@ -91,6 +100,8 @@ class Notebook:
                 observed.keep_tags(repository, names, at)
             for key, (record, at) in verdicts.items():
                 observed.remember(key, record, at)
+            for notice, at in notices:
+                observed.announce(notice.id, notice.receiver, notice.fact, notice.body, at)
             for (chain, repository, tag, platform), (layers, digest, at) in learnt.items():
                 observed.learn(chain, layers, repository, tag, platform, digest, at)
 

@@ -221,12 +221,12 @@ class Observations:
             )
             return made.rowcount > 0
 
-    def due(self, at: float, limit: int = 100) -> list[Announcement]:
-        """Return announcements whose time has come, the oldest first."""
+    def due(self, at: float, limit: int = 100, *, receiver: str | None = None) -> list[Announcement]:
+        """Return announcements whose time has come, the oldest first. receiver: only those for this one."""
         rows = self._execute(
-            "SELECT id, receiver, body, tries FROM outbox WHERE delivered IS NULL AND gave_up IS NULL AND due <= ?"
-            " ORDER BY made, id LIMIT ?",
-            (at, limit),
+            "SELECT id, receiver, body, tries FROM outbox WHERE delivered IS NULL AND gave_up IS NULL AND due <= ?2"
+            " AND (?1 IS NULL OR receiver = ?1) ORDER BY made, id LIMIT ?3",
+            (receiver, at, limit),
         )
         return [Announcement(*row) for row in rows]
 
@@ -242,7 +242,10 @@ class Observations:
             values = (next_try or 0.0, gave_up, id_)
             self._execute("UPDATE outbox SET tries = tries + 1, due = ?, gave_up = ? WHERE id = ?", values)
 
-    def waiting(self) -> int:
-        """Return how many announcements are still to be delivered."""
-        row = self._execute("SELECT count(*) FROM outbox WHERE delivered IS NULL AND gave_up IS NULL").fetchone()
+    def waiting(self, receiver: str | None = None) -> int:
+        """Return how many announcements are still to be delivered. receiver: only those to this one."""
+        row = self._execute(
+            "SELECT count(*) FROM outbox WHERE delivered IS NULL AND gave_up IS NULL AND (?1 IS NULL OR receiver = ?1)",
+            (receiver,),
+        ).fetchone()
         return int(row[0])

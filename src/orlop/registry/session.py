@@ -126,6 +126,31 @@ class Session:
 
         return await self._everywhere(call, keep)
 
+    async def tell(self, request: Request, *, limit: int) -> Response:
+        """Send a request that may be repeated to any URL, as nobody: retried, redirects not followed. Raises NetworkError.
+
+        limit: bytes of the answer that are read; what is more is dropped.
+        """
+        authority = request.url.split("/", 3)[2].partition("?")[0]
+        options = self.options_for(authority)
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                answer = await self._sent(request, options, self._limits_of(authority, options), True, tried, "webhook")
+            except NetworkError as error:
+                delay = self.retry.after_error("PUT", error, tried, self.jitter())
+                if delay is None:
+                    error.attempts = tried
+                    raise
+            else:
+                wanted = retry_after(answer.headers.get("retry-after"), self.runtime.now())
+                delay = self.retry.after_status("PUT", answer.status, wanted, tried, self.jitter())
+                if delay is None:
+                    return Response(answer.status, answer.headers, await _begun(answer, limit), answer.url)
+                await answer.close()
+            await self.runtime.sleep(delay)
+
     async def close(self) -> None:
         """End all connections."""
         await self.transport.close()
@@ -316,6 +341,23 @@ def _scheme(host: str, options: HostOptions) -> str:
 
 async def _kept(answer: Answer) -> Answer:
     return answer
+
+
+async def _begun(answer: Answer, limit: int) -> bytes:
+    """Return the beginning of a body whose rest does not matter, nor how it ends; close the answer."""
+    parts: list[bytes] = []
+    room = limit
+    try:
+        async for chunk in answer.chunks():
+            parts.append(chunk[:room])
+            room -= len(parts[-1])
+            if room <= 0:
+                break
+    except NetworkError:
+        pass  # the status was there, and that is what counts
+    finally:
+        await answer.close()
+    return b"".join(parts)
 
 
 def _random() -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Exchange:
     """One request and the head of its answer, or the error that came instead (status 0).
 
-    Headers and URL are redacted already. elapsed_s: seconds until the head. purpose: "registry", "token" or "storage".
+    Headers and URL are redacted already. elapsed_s: seconds until the head. purpose: "registry", "token", "storage" or "webhook".
     form: the fields of a token request, ``name=value`` as sent, or the name alone where the value may be a secret.
     """
 
@@ -47,7 +47,7 @@ class Exchange:
         """Return the exchange with every secret left out."""
         return cls(
             request.method,
-            redact_url(request.url),
+            _origin(request.url) if purpose == "webhook" else redact_url(request.url),
             _shown(request.headers),
             status,
             tuple((name, redact_header(name, value)) for name, value in headers.pairs()) if headers else (),
@@ -67,6 +67,12 @@ class Exchange:
         shown.append(f"< {self.status or self.error} ({took}{again})")
         shown += [f"<   {name}: {value}" for name, value in self.response_headers]
         return shown
+
+
+def _origin(url: str) -> str:
+    """Return scheme and host: the path of a webhook's URL is often its password."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme}{mark}{rest.partition('/')[0].partition('?')[0].rpartition('@')[2]}/***"
 
 
 def _shown(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
