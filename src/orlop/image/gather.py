@@ -159,6 +159,7 @@ async def fetch(tree: ImageTree, wanted: Wanted, stage: Stage) -> None:
     outcomes = tree.store.runtime.map(layer, numbers, limit=min(_AT_ONCE, len(numbers) or 1))
     async for outcome in outcomes:
         outcome.result()
+    await tree.store.runtime.run(stage.settle)
 
 
 async def _fetch_layer(tree: ImageTree, number: int, files: dict[int, Entry], stage: Stage) -> None:

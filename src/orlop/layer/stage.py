@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orlop.errors import LimitError, StorageError
+from orlop.layer.aside import Aside
 from orlop.layer.sinks import Sink
 
 if TYPE_CHECKING:
@@ -22,13 +23,18 @@ PREFIX = ".orlop-"
 
 Key = tuple[int, int]
 
+# A content is handed over in such parts, or whole: many files are small.
+_PART = 256 * 1024
+_AHEAD = 32
+
 
 class Stage:
     """A folder of contents, each a file that has its attributes already, by the keys of what they belong to.
 
     parent: an open folder on the disk where the files are to be. attributes: how to finish a file. limit: most bytes that
-    are written. progress: called with the bytes so far. Threads may use several sinks at once. Close it in the end: that removes what is
-    still there. Raises StorageError where it cannot be made.
+    are written. progress: called with the bytes so far. Threads may use several sinks at once; one thread writes, so what
+    fails there is raised by a later call, at the latest by ``settle``. Close it in the end: that removes what is still
+    there. Raises StorageError where it cannot be made.
     """
 
     def __init__(
@@ -45,9 +51,12 @@ class Stage:
         self.written = 0
         self.name = PREFIX + os.urandom(8).hex()
         self._parent, self._progress = parent, progress
-        self._done: set[Key] = set()
+        self._taken: set[Key] = set()
         self._open: set[_FileSink] = set()
         self._lock = threading.Lock()
+        self._writer: Aside[tuple[_FileSink, list[bytes | int], bool]] = Aside(
+            self._write, "write", ahead=_AHEAD, alone_from=16
+        )
         try:
             parent.make(parent.raw(self.name))
             self.folder = parent.enter(parent.raw(self.name))
@@ -55,31 +64,44 @@ class Stage:
             raise self._wrong(error) from error
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._done
+        return key in self._taken
 
     def file(self, key: Key) -> Name:
         """Return the name that a content has in ``folder``."""
         return self.folder.raw(f"{key[0]}-{key[1]:x}")
 
     def sink(self, key: Key, entry: Entry) -> Sink:
-        """Return what takes the content of an entry. Raises StorageError, LimitError before it would be too much."""
-        self._count(entry.stored)
-        try:
-            handle = self.folder.create(self.file(key))
-        except OSError as error:
-            raise self._wrong(error) from error
-        made = _FileSink(self, key, entry, handle)
+        """Return what takes the content of an entry. Raises LimitError before it would be too much."""
+        size = entry.stored
         with self._lock:
-            self._open.add(made)
-        return made
+            self.written += size
+            written = self.written
+        if written > self.limit:
+            raise LimitError(self.what, "bytes of files", self.limit)
+        if self._progress is not None:
+            self._progress(written)
+        return _FileSink(self, key, entry)
 
     def empty(self, key: Key, entry: Entry) -> None:
-        """Make the content of an empty file."""
-        self.sink(key, entry).close()
+        """Make the content of an empty file. Raises StorageError."""
+        self._write((_FileSink(self, key, entry), [], True))
+        self._taken.add(key)
+
+    def hand(self, sink: _FileSink, parts: list[bytes | int], *, last: bool) -> None:
+        """Take parts of a content, bytes or the sizes of holes. Raises what earlier ones raised."""
+        with self._lock:
+            self._writer.put((sink, parts, last))
+            if last:
+                self._taken.add(sink.key)
+
+    def settle(self) -> None:
+        """Wait until all that was taken is written; nobody may hand over more meanwhile. Raises StorageError."""
+        self._writer.finish()
 
     def close(self) -> None:
         """Remove the folder with all that is in it."""
-        for sink in tuple(self._open):
+        self._writer.close()
+        for sink in self._open:
             sink.abandon()
         for name in self.folder.names():
             with suppress(OSError):
@@ -88,69 +110,81 @@ class Stage:
         with suppress(OSError):
             self._parent.remove_folder(self._parent.raw(self.name))
 
-    def _count(self, size: int) -> None:
-        with self._lock:
-            self.written += size
-            written = self.written
-        if written > self.limit:
-            raise LimitError(self.what, "bytes of files", self.limit)
-        if self._progress is not None:
-            self._progress(written)
+    def _write(self, job: tuple[_FileSink, list[bytes | int], bool]) -> None:
+        sink, parts, last = job
+        try:
+            if sink.handle < 0:
+                sink.handle = self.folder.create(self.file(sink.key))
+                self._open.add(sink)
+            sink.put(parts)
+            if last:
+                self._finish(sink)
+                self._open.discard(sink)
+        except (OSError, OverflowError) as error:
+            if isinstance(error, OSError) and error.errno is not None and not _of_the_file(error):
+                raise self._wrong(error) from error
+            raise StorageError(self.what, f"/{sink.entry.path} cannot be written: {error}") from error
 
-    def _ended(self, sink: _FileSink, *, complete: bool) -> None:
-        with self._lock:
-            self._open.discard(sink)
-            if complete:
-                self._done.add(sink.key)
+    def _finish(self, sink: _FileSink) -> None:
+        handle, sink.handle = sink.handle, -1
+        try:
+            if sink.holes:
+                os.ftruncate(handle, sink.entry.size)
+            self.attributes.put(handle, sink.entry)
+        finally:
+            os.close(handle)
+        if self.folder.handle is None:
+            self.attributes.late(self.folder.of(self.file(sink.key)), sink.entry)
 
     def _wrong(self, error: OSError) -> StorageError:
         return StorageError(os.fsdecode(self._parent.path), f"cannot be written: {error.strerror or error}")
 
 
+def _of_the_file(error: OSError) -> bool:
+    """Whether it is the file that this disk cannot take, rather than the disk that cannot be written."""
+    import errno
+
+    return error.errno in {errno.EFBIG, errno.EINVAL, errno.EPERM}
+
+
 class _FileSink(Sink):
-    """Writes one content; a hole is not written."""
+    """Collects one content, and hands it over in large parts. handle: of the file, -1 while it is not open."""
 
-    __slots__ = ("_entry", "_handle", "_holes", "_stage", "key")
+    __slots__ = ("_parts", "_stage", "_waiting", "entry", "handle", "holes", "key")
 
-    def __init__(self, stage: Stage, key: Key, entry: Entry, handle: int) -> None:
-        self.key = key
-        self._stage, self._entry, self._handle = stage, entry, handle
-        self._holes = False
+    def __init__(self, stage: Stage, key: Key, entry: Entry) -> None:
+        self.key, self.entry = key, entry
+        self.handle, self.holes = -1, False
+        self._stage = stage
+        self._parts: list[bytes | int] = []
+        self._waiting = 0
 
     def write(self, piece: bytes) -> None:
-        try:
-            done = os.write(self._handle, piece)
-            if done < len(piece):
-                view = memoryview(piece)
-                while done < len(piece):
-                    done += os.write(self._handle, view[done:])
-        except OSError as error:
-            raise self._stage._wrong(error) from error  # noqa: SLF001  # one class in two
+        self._parts.append(piece)
+        self._waiting += len(piece)
+        if self._waiting >= _PART:
+            parts, self._parts, self._waiting = self._parts, [], 0
+            self._stage.hand(self, parts, last=False)
 
     def hole(self, size: int) -> None:
-        try:
-            os.lseek(self._handle, size, os.SEEK_CUR)
-        except (OSError, OverflowError) as error:
-            raise StorageError(self._stage.what, f"/{self._entry.path} is too large for this disk") from error
-        self._holes = True
+        self._parts.append(size)
 
     def close(self) -> None:
-        stage, entry, handle = self._stage, self._entry, self._handle
-        try:
-            if self._holes:
-                os.ftruncate(handle, entry.size)
-            stage.attributes.put(handle, entry)
-        except (OSError, OverflowError) as error:
-            raise StorageError(
-                stage.what, f"/{entry.path} cannot be written: {getattr(error, 'strerror', None) or error}"
-            ) from error
-        os.close(handle)
-        if stage.folder.handle is None:
-            stage.attributes.late(stage.folder.of(stage.file(self.key)), entry)
-        stage._ended(self, complete=True)  # noqa: SLF001  # one class in two
+        parts, self._parts = self._parts, []
+        self._stage.hand(self, parts, last=True)
+
+    def put(self, parts: list[bytes | int]) -> None:
+        """Write parts to the file. Raises OSError, OverflowError for holes that no disk has."""
+        for part in parts:
+            if isinstance(part, int):
+                os.lseek(self.handle, part, os.SEEK_CUR)
+                self.holes = True
+                continue
+            done = os.write(self.handle, part)
+            while done < len(part):
+                done += os.write(self.handle, memoryview(part)[done:])
 
     def abandon(self) -> None:
         """Give the file up."""
         with suppress(OSError):
-            os.close(self._handle)
-        self._stage._ended(self, complete=False)  # noqa: SLF001  # one class in two
+            os.close(self.handle)
