@@ -51,7 +51,7 @@ MANIFEST_GET = VERSION | {
     "orlop.clientparts.packages",
     "orlop.clientparts.compare",
     "orlop.clientparts.freshness",
-    "orlop.clientparts.updates",
+
     "orlop.content",
     "orlop.content.base",
     "orlop.content.cache",
