@@ -49,8 +49,8 @@ def tokens(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines(keepends=True):
         bare = line.rstrip("\n")
         if ends:
-            if bare.strip("\t") == ends[0]:
-                del ends[0]
+            if bare.strip("\t") == ends[-1]:
+                ends.pop()
                 yield "operator", line
             else:
                 yield "", line
@@ -69,7 +69,7 @@ def tokens(text: str) -> Iterator[tuple[str, str]]:
         yield "", line[len(bare) :]
         goes_on = bare.endswith(("\\", "`"))
         if keyword in {"RUN", "COPY", "ADD"}:
-            ends = [match[2] for match in _HERE.finditer(bare)]
+            ends = [match[2] for match in _HERE.finditer(bare)][::-1]
 
 
 def _words(text: str, keyword: str) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ outside quotes, nowhere else.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,7 @@ def _soft(command: str, syntax: Syntax, escape: str) -> list[str]:
     lines: list[str] = []
     start, indent = 0, ""
     for stop in [*operators, len(command)]:
-        inside = [place for place in options if start < place < stop]
+        inside = options[bisect_right(options, start) : bisect_left(options, stop)]
         candidate = start
         for place in [*inside, stop]:
             if len(indent) + place - start > WIDTH and candidate > start:

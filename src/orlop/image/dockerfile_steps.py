@@ -53,7 +53,6 @@ _HERE = re.compile(r"(?:^|(?<=\s))\d*<<(-?)([\"']?)([A-Za-z0-9_.-]+)\2(?=\s|$)")
 _HERE_WORD = re.compile(r"\d*<<-?([\"']?)([^<\"'\s]+)\1")
 _HERE_LIKE = re.compile(r"(?:^|(?<=\s))\d*<<-?[^<\s]")
 _FLAGS = re.compile(r"(?:--(?:mount|network|security|device)=\S+\s+)+")
-_PORT = re.compile(r"([^\s\[\]{}:]+):\{\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +196,7 @@ class StepReader:
             case "VOLUME":
                 made = self._volume(rest)
             case "EXPOSE":
-                made = Parsed(keyword, " ".join(_PORT.findall(rest)) if rest.startswith("map[") else _unlisted(rest))
+                made = Parsed(keyword, _ports(rest) if rest.startswith("map[") else _unlisted(rest))
             case "STOPSIGNAL" | "USER":
                 made = Parsed(keyword, _unlisted(rest))
             case "ONBUILD":
@@ -332,6 +331,11 @@ def _here_document(command: str) -> str:
         number += 1
         name = f"EOF{number}"
     return "\n".join([f"<<{name}", *lines, name])
+
+
+def _ports(text: str) -> str:
+    """Return the ports of Go's print of a set, ``map[80/tcp:{} 443/tcp:{}]``."""
+    return " ".join(word.removesuffix(":{}") for word in text.removeprefix("map[").removesuffix("]").split())
 
 
 def _unlisted(text: str) -> str:

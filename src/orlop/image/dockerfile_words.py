@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _GO_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _GO_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_SEPARATOR = re.compile(r"[ ,]*")
 _GO_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
 _GO_RUNE = re.compile(r"'((?:[^'\\]|\\.[^']*))'", re.DOTALL)
 _PAIR = re.compile(r"([^\s=]+)=")
@@ -57,11 +58,9 @@ def go_list(text: str) -> list[str] | None:
         if match is None:
             return None
         words.append(go_string(match[1]))
-        at = match.end()
-        rest = inner[at:].lstrip(" ,")
-        if rest and len(rest) == len(inner) - at:
+        at = _SEPARATOR.match(inner, match.end()).end()  # type: ignore[union-attr]  # it matches nothing as well
+        if at == match.end() < len(inner):
             return None
-        at = len(inner) - len(rest)
     return words
 
 

@@ -397,3 +397,33 @@ def test_every_recorded_config_reads_back(name: str) -> None:
         assert [one.keyword for one in read_back] == ["FROM", *(one.keyword for one in kept)]
         if not lines:
             assert [one.arguments for one in read_back[1:]] == [one.arguments for one in kept]
+
+
+# --- work -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "repeated"),
+    [
+        ("/bin/sh -c ", "x -a && "),
+        ("/bin/sh -c x", " \ty"),
+        ("/bin/sh -c ", "x; "),
+        ("/bin/sh -c ", '"'),
+        ("/bin/sh -c ", "$("),
+        ("/bin/sh -c a\n", "<<A "),
+        ("/bin/sh -c ", "<<A\n"),
+        ("/bin/sh -c #(nop) ENV ", "A=1 "),
+        ("/bin/sh -c #(nop) ENV A=", "  x"),
+        ("/bin/sh -c #(nop) CMD [", '"a" '),
+        ("/bin/sh -c #(nop) EXPOSE map[", "a"),
+        ("/bin/sh -c #(nop) COPY ", "file:0 in "),
+        ('/bin/sh -c #(nop) HEALTHCHECK &{["CMD"', ' "a"'),
+        ("|9 ", "A=1 "),
+        ("RUN ", "--mount=type=cache "),
+        ("powershell ", "x; "),
+    ],
+)
+def test_the_work_grows_with_the_text_alone(step: str, repeated: str) -> None:
+    """A quadratic one would take minutes, and the timeout of the tests ends it."""
+    text = dockerfile_of(image_of(step + repeated * 50_000)).text()
+    assert "FROM scratch\n" in text
