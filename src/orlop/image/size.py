@@ -240,7 +240,7 @@ def _weigh(
     taken_by = {
         (node.layer_index, node.entry.offset): node.removed_by for node in tree.removed if node.entry.kind == FILE
     }
-    hidden: dict[str, tuple[int, list[int]]] = {}
+    hidden: dict[str, list[tuple[int, int]]] = {}
     stored = [0] * len(indexes)
     wasted = [0] * len(indexes)
     counted = lost = 0
@@ -257,16 +257,17 @@ def _weigh(
             if taken_by.get(key, number) >= below:
                 counted += entry.stored
                 lost += entry.stored
-                size, layers = hidden.get(entry.path, (0, []))
-                hidden[entry.path] = (size + entry.stored, [*layers, number])
+                hidden.setdefault(entry.path, []).append((number, entry.stored))
     rows: list[tuple[int | None, int | None]] = [
         (stored[number], wasted[number]) if index is not None else (None, None) for number, index in enumerate(indexes)
     ]
     files = []
-    for path, (size, layers) in hidden.items():
+    for path, lost_here in hidden.items():
         shown = tree.get(path)
         still = shown is not None and shown.entry.kind in {FILE, HARDLINK}
-        files.append(WastedFile(path, size, len(layers) + still, tuple(dict.fromkeys(layers)), shown is None))
+        size = sum(stored_here for _, stored_here in lost_here)
+        layers = tuple(dict.fromkeys(number for number, _ in lost_here))
+        files.append(WastedFile(path, size, len(lost_here) + still, layers, shown is None))
     files.sort(key=lambda one: (-one.wasted, one.path))
     return rows, Waste(counted, lost, sum(stored[below or 1 :]), tuple(files))
 

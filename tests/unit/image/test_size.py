@@ -12,7 +12,7 @@ from orlop.errors import InputError
 from orlop.image.size import Rules, Waste
 from orlop.model.descriptor import Descriptor
 from orlop.model.digest import Digest
-from orlop.model.mediatype import DOCKER_FOREIGN_LAYER
+from orlop.model.mediatype import DOCKER_FOREIGN_LAYER, OCI_LAYER
 from orlop.testing.builders import image
 from orlop.testing.layers import Folder, LayerBlob, Link, Opaque, Whiteout, archive_layer, layer
 
@@ -72,6 +72,20 @@ def test_every_copy_counts_and_the_largest_waste_stands_first(shelf: Shelf) -> N
         ("b", 20, 3, (0, 1)),
         ("a", 18, 3, (0, 1)),
     ]
+
+
+def test_what_a_layer_writes_twice_is_wasted_once(shelf: Shelf) -> None:
+    import io
+    import tarfile
+
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for size in (5, 7):
+            info = tarfile.TarInfo("a")
+            info.size = size
+            archive.addfile(info, io.BytesIO(bytes(size)))
+    waste = shelf.waste(archive_layer(written.getvalue(), media_type=OCI_LAYER))
+    assert [(file.wasted, file.copies, file.layers, file.removed) for file in waste.files] == [(5, 2, (0,), False)]
 
 
 def test_an_image_of_nothing_is_efficient(shelf: Shelf) -> None:
@@ -210,7 +224,7 @@ def dive_image(shelf: Shelf) -> tuple[LayerBlob, ...]:
         blobs = [member(name) for name in said["Layers"]]
     for blob in blobs:
         tarfile.open(fileobj=io.BytesIO(blob)).close()
-    return tuple(archive_layer(blob, media_type="application/vnd.oci.image.layer.v1.tar") for blob in blobs)
+    return tuple(archive_layer(blob, media_type=OCI_LAYER) for blob in blobs)
 
 
 def test_the_numbers_of_dive_on_its_own_image(shelf: Shelf) -> None:
