@@ -15,7 +15,6 @@ from orlop.clientparts.files import Files
 from orlop.clientparts.freshness import Freshness
 from orlop.clientparts.history import History
 from orlop.clientparts.packages import Packages
-from orlop.clientparts.updates import TagUpdates
 from orlop.clientparts.wire import Wire
 from orlop.content.base import Located
 from orlop.errors import OrlopError
@@ -84,7 +83,7 @@ class Item(Generic[R]):
         return self.value  # type: ignore[return-value]  # R may itself include None
 
 
-class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, History, Packages, TagUpdates, Wire):
+class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, History, Packages, Wire):
     """Ask any registry, asynchronously. Use as ``async with AsyncClient() as client``.
 
     References are texts such as ``debian``, ``ghcr.io/owner/name:tag`` or ``host/name@sha256:...``, or Reference values;

@@ -51,6 +51,7 @@ MANIFEST_GET = VERSION | {
     "orlop.clientparts.packages",
     "orlop.clientparts.compare",
     "orlop.clientparts.freshness",
+    "orlop.clientparts.announce",
 
     "orlop.content",
     "orlop.content.base",
