@@ -58,6 +58,7 @@ def test_the_table_says_what_the_commands_say() -> None:
 def test_what_was_asked_for_is_there() -> None:
     wanted = {
         *("tag list", "repo list", "manifest get", "manifest digest", "manifest resolve", "referrer list", "blob get"),
+        *("image layers", "image dockerfile", "image size"),
         *("image inspect", "image os", "registry ping", "auth login", "auth logout", "auth status", "auth token"),
         *(
             "settings get",
