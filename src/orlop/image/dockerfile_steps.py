@@ -80,7 +80,7 @@ class StepReader:
         self.shell = WINDOWS_SHELL if self.windows else LINUX_SHELL
         self._last_shell = _texts(inner.get("Shell"))
         self._known: dict[str, Mapping[str, str]] = {
-            "ENV": dict(text.partition("=")[::2] for text in config.env),
+            "ENV": dict(map(_pair, config.env)),
             "LABEL": config.labels,
         }
         self._volumes = config.volumes
@@ -169,7 +169,7 @@ class StepReader:
             split = body.split(" ")
             found, rest = split[: int(count[1])], " ".join(split[int(count[1]) :])
         fresh = [one for one in found if self._told.get(one.partition("=")[0]) != one.partition("=")[2]]
-        self._told.update(one.partition("=")[::2] for one in found)
+        self._told.update(map(_pair, found))
         return [" ".join(one.split()) for one in fresh], rest
 
     # --- the other instructions ----------------------------------------------------------------
@@ -331,6 +331,11 @@ def _here_document(command: str) -> str:
         number += 1
         name = f"EOF{number}"
     return "\n".join([f"<<{name}", *lines, name])
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value
 
 
 def _ports(text: str) -> str:
