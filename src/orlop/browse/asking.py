@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from textual.containers import Vertical
 from textual.content import Content
@@ -103,21 +103,30 @@ class Pane(Vertical):
 class Asking(Screen[None]):
     """A screen that asks questions. Of one group the last question counts: an answer that comes later than the next question is dropped."""
 
-    GROUP_OF_ALL: ClassVar[str] = "ask"
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, object] = {}
 
     def ask(
         self, function: Callable[[], T], then: Callable[[T], None], *, pane: Pane, busy: str, group: str = "ask"
     ) -> None:
         """Ask on a thread; ``then`` gets the answer. pane: says ``busy`` meanwhile, and what failed."""
         pane.say(busy)
+        question = self._last[group] = object()
+
+        def deliver(answer: T) -> None:
+            if self._last[group] is question:
+                pane.show()
+                then(answer)
 
         async def asked() -> None:
             try:
                 answer = await in_thread(function)
             except Exception as error:  # noqa: BLE001  # it is shown
-                pane.say(f"Error: {explained(error)}", failed=True)
-                return
-            pane.show()
-            then(answer)
+                if self._last[group] is question:
+                    pane.say(f"Error: {explained(error)}", failed=True)
+            else:
+                # Not from here: the next question would cancel this worker in the middle of its answer.
+                self.call_later(deliver, answer)
 
         self.run_worker(asked(), group=group, exclusive=True, exit_on_error=False)

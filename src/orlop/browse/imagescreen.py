@@ -19,6 +19,7 @@ from orlop.browse.text import counted, owner, permissions, shown, size, when
 from orlop.browse.viewer import Viewer
 from orlop.errors import InvalidManifestError
 from orlop.image.history import history_of, short_text
+from orlop.image.tree import GONE
 from orlop.layer.entry import DIRECTORY, HARDLINK, SYMLINK
 
 if TYPE_CHECKING:
@@ -186,8 +187,8 @@ class ImageScreen(Asking):
         root = self.files.root
         await self._fill(root, "")
         root.expand()
-        if not root.children:
-            self._tell("There are no files.")
+        facts = _image_facts(self._image) if self._image is not None else []
+        self._tell("\n".join(facts if root.children else ["There are no files.", *facts]))
 
     async def _fill(self, parent: TreeNode[Node | None], path: str) -> None:
         """Put the entries of a folder below its node. A folder may hold a million, so they are sorted on a thread."""
@@ -230,12 +231,15 @@ class ImageScreen(Asking):
     def on_tree_node_selected(self, event: Tree.NodeSelected[Node | None]) -> None:
         """Show a file."""
         node, tree = event.node.data, self._tree
-        if node is None or tree is None or node.entry.kind == DIRECTORY:
+        if node is None or tree is None or node.entry.kind in {DIRECTORY, GONE}:
             return
         self.app.push_screen(Viewer(node.path, lambda: self._questions.read(tree, node)))
 
     def _described(self, node: Node) -> list[str]:
         entry = node.entry
+        if entry.kind == GONE:
+            what = f"a whiteout: layer {node.removed_by} takes away what the layers below have there"
+            return [f"/{shown(node.path)}", what]
         tree = self._tree
         length = tree.size(node) if tree is not None and entry.kind != DIRECTORY else 0
         first = [f"/{shown(node.path)}", *([f"-> {shown(entry.link)}"] if entry.kind in {SYMLINK, HARDLINK} else [])]

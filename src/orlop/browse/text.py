@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
-from orlop.image.compare.filesjson import time as rfc3339
+from orlop.image.files import time_text
 from orlop.layer.entry import BLOCK_DEVICE, CHARACTER, DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def owner(entry: Entry) -> str:
 
 def when(entry: Entry) -> str:
     """Return the time of the last change."""
-    return rfc3339(entry.mtime_ns)[:19].replace("T", " ")
+    return time_text(entry.mtime_ns)[:19].replace("T", " ")
 
 
 def is_binary(data: bytes) -> bool:
