@@ -174,8 +174,11 @@ class DifferenceScreen(Asking):
         more = f"; the first {CHANGES_LIMIT:,} are listed, / leaves fewer" if len(left) > CHANGES_LIMIT else ""
         matching = f"; {counted(len(left), 'path')} with {shown(text.strip())}" if wanted else ""
         same = "No file differs." if not found.files.changes else f"Files: {counts}{matching}{more}"
-        fields = counted(len(found.config.changes), "field")
-        self.query_one(".note", Static).update(Content(f"{same}  Config: {fields} differ."))
+        fields = len(found.config.changes)
+        config = (
+            f"{counted(fields, 'field')} {'differs' if fields == 1 else 'differ'}" if fields else "no field differs"
+        )
+        self.query_one(".note", Static).update(Content(f"{same}  Config: {config}."))
         self.query_one("#diff", Pane).say("" if self._listed else "Nothing to show.")
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:

@@ -70,7 +70,7 @@ class Attachments(Part):
         """Return the one payload attached to an image that is left, and the attachment that it is of.
 
         artifact_type, predicate_type: whole, or with ``*``. digest: of the payload or of its attachment. The payload is not
-        kept: ``read_blob`` reads it, ``decode_payload`` tells what it says. read_limit: most bytes that are read of a payload whose
+        kept: ``read_blob`` reads it, and ``orlop.image.attachments_decode.decode`` tells what it says. read_limit: most bytes that are read of a payload whose
         predicate type nothing else tells (64 MiB). Raises NotFoundError, InputError where several are left.
         """
         from orlop.image.attachments import DEPTH_LIMIT, PAYLOAD_LIMIT, find_payload

@@ -111,7 +111,7 @@ def test_whole_indexes_platform_by_platform(browsers: Browsers) -> None:
 
 def test_an_image_is_the_same_as_itself(browsers: Browsers) -> None:
     async def story(driver: Driver) -> None:
-        assert driver.screen.note == "No file differs.  Config: 0 fields differ."
+        assert driver.screen.note == "No file differs.  Config: no field differs."
 
     browsers.drive(story, f"{browsers.host}/one:1", f"{browsers.host}/one:2")
 

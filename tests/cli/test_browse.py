@@ -1,0 +1,48 @@
+"""``orlop browse`` as a command: what it needs, and that it ends well. What it shows is tested in tests/unit/browse."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.cli.test_prompt import at_a_terminal, read_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Harbour, Orlop
+
+
+def test_it_needs_a_terminal(orlop: Orlop, harbour: Harbour) -> None:
+    said = orlop("browse", harbour.single)
+    assert (said.status, said.raw) == (8, b"")
+    assert "it needs a terminal" in said.notes
+
+
+def test_without_textual_it_says_how_to_get_it(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None if name == "textual" else there(name))
+    said = orlop("browse", "debian", terminal=True)
+    assert said.status == 8
+    assert said.notes.splitlines() == [
+        "orlop: browsing is not possible at this installation: Textual is not installed",
+        "hint: pip install 'orlop[tui]'",
+    ]
+
+
+@pytest.mark.parametrize("refs", [("a", "b", "c"), ("NOT VALID",), ("oci:",)])
+def test_what_cannot_be_looked_into(orlop: Orlop, refs: tuple[str, ...]) -> None:
+    assert orlop("browse", *refs, terminal=True).status == 2
+
+
+@pytest.mark.parametrize("end", [b"q", b"\x03"])
+def test_it_runs_in_a_terminal_until_it_is_quit(harbour: Harbour, home: Path, end: bytes) -> None:
+    with at_a_terminal("browse", harbour.single, home=home) as (running, master):
+        shown = read_until(master, b"arch")
+        os.write(master, end)
+        shown += read_until(master, b"never written")
+        assert running.wait(timeout=15) == 0
+    assert b"Traceback" not in shown
+    assert b"\x1b[?1049l" in shown  # the terminal is as it was
