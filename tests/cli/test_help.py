@@ -87,7 +87,7 @@ def test_every_reading_command_takes_the_connection_options() -> None:
         "--curl",
     }
     for path, command in ALL:
-        if " ".join(path).startswith(
+        if not isinstance(command, click.Group) and " ".join(path).startswith(
             ("tag l", "repo l", "manifest ", "referrer l", "blob g", "image ", "registry p", "api")
         ):
             given = {name for option in command.params for name in option.opts}

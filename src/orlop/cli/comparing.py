@@ -50,9 +50,7 @@ def output(words: dict[str, str], text: str) -> Callable[[F], F]:
 
 SIDES = {"side-by-side": "table", "inline": "plain"}
 
-fields_output = output(
-    SIDES, "How to print. A terminal gets table, which is side-by-side; a pipe plain, which is inline."
-)
+fields_output = output(SIDES, "How to print. A terminal gets table (side-by-side), a pipe plain (inline).")
 """Add the outputs of what can stand side by side."""
 
 two = options.shared(
@@ -92,7 +90,7 @@ def _semantic(text: str) -> click.Option:
 _TIMESTAMPS = options.kept("--ignore-timestamps", is_flag=True, help="All times.")
 
 ignore_files = options.shared(
-    _semantic("Pass over what two builds of one source may differ in: all of the --ignore options but paths."),
+    _semantic("Pass over what two builds of one source may differ in: all of these."),
     _TIMESTAMPS,
     *_FILE_IGNORES,
 )

@@ -66,8 +66,8 @@ KNOWN: dict[str, tuple[Callable[[str], Value], str]] = {
     "manifestLimit": (_size, "largest manifest: 4 MiB unless set"),
     "cache.path": (_text, "folder of the cache"),
     "cache.limit": (_size, "largest size of the cache: 512 MiB unless set; 0 keeps nothing"),
-    "fileCompareTool.exePath": (_text, "dredge's, kept"),
-    "fileCompareTool.args": (_text, "dredge's, kept"),
+    "fileCompareTool.exePath": (_text, "the program that image compare files --tool opens"),
+    "fileCompareTool.args": (_text, "its arguments; {0} and {1} stand for the two folders"),
 }
 """Every setting that is not of one host: how its text is read, and what it means."""
 

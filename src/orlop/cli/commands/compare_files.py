@@ -28,7 +28,7 @@ _DIFF_STYLES = {"+": GREEN, "-": RED, "@": "36"}
 _TOOL = "external-tool"
 _LAYER = click.IntRange(0)
 _OUTPUT = comparing.output(
-    {_TOOL: _TOOL}, "How to print. A terminal gets table, a pipe plain; external-tool is --tool in dredge's word."
+    {_TOOL: _TOOL}, "How to print. A terminal gets table, a pipe plain. external-tool: as --tool."
 )
 
 
@@ -49,6 +49,7 @@ _OUTPUT = comparing.output(
 @options.platform
 @comparing.all_platforms
 @_OUTPUT
+@options.curl
 @options.connection
 @click.pass_obj
 def files(

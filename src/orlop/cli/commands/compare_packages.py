@@ -36,6 +36,7 @@ _ORDER = ("added", "removed", "upgraded", "downgraded", "changed")
 @options.platform
 @comparing.all_platforms
 @options.output_without_raw
+@options.curl
 @options.connection
 @click.pass_obj
 def packages(app: App, base: str, target: str, kinds: tuple[str, ...]) -> None:
