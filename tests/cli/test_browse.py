@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cli.test_prompt import at_a_terminal, read_until
+
+from orlop.testing import registry as start
+from orlop.testing.builders import image, push_now
+from orlop.testing.layers import layer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +52,22 @@ def test_it_runs_in_a_terminal_until_it_is_quit(harbour: Harbour, home: Path, en
         assert running.wait(timeout=15) == 0
     assert b"Traceback" not in shown
     assert b"\x1b[?1049l" in shown  # the terminal is as it was
+
+
+def test_quitting_does_not_wait_for_a_registry_that_says_nothing(home: Path) -> None:
+    go = threading.Event()
+
+    async def stall(call: Any, then: Any) -> Any:
+        if "/blobs/" in call.target:
+            await asyncio.to_thread(go.wait, 15)
+        return await then(call)
+
+    with start(middleware=[stall]) as slow:
+        push_now(image([layer({"a": b"1"})]), slow, "x", tags=["1"])
+        with at_a_terminal("browse", f"{slow.host}/x:1", home=home) as (running, master):
+            read_until(master, b"Reading")
+            os.write(master, b"q")
+            read_until(master, b"never written")
+            assert running.wait(timeout=10) == 0
+            assert not go.is_set()
+        go.set()
