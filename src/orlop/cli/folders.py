@@ -27,6 +27,11 @@ def cache_folder(environ: Mapping[str, str]) -> str:
     return _folder(environ, "XDG_CACHE_HOME", ".cache", "user_cache_dir")
 
 
+def data_folder(environ: Mapping[str, str]) -> str:
+    """Return the folder of what is kept for good: what was observed of tags and bases."""
+    return _folder(environ, "XDG_DATA_HOME", os.path.join(".local", "share"), "user_data_dir")
+
+
 def _folder(environ: Mapping[str, str], variable: str, under_home: str, function: str) -> str:
     # platformdirs says the same on Linux, and takes 8 ms to.
     if sys.platform.startswith(("linux", "freebsd")):

@@ -116,6 +116,17 @@ def behind(about: About, extra: Extra) -> str:
     return ", ".join(said)
 
 
+def waiting(verdict: Verdict, about: About) -> str:
+    """Return what a minimum age does to the verdict: ``a newer base is there, waiting until 2026-11-30 12:00``."""
+    until = verdict.waiting_until
+    found = about.waiting
+    if until is None and found is not None:
+        until = found.until
+        if not found.known:
+            return "a newer base is there; since when is not known, so it waits"
+    return "" if until is None else f"a newer base is there, waiting until {minute(until)}"
+
+
 def lives(found: Iterable[Life], *, all_: bool = False) -> str:
     """Return what is near or past its end: ``debian 10: paid-only until 2029-06-30``. all_: what is supported as well."""
     said = []
