@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orlop.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,13 +68,24 @@ def matcher(patterns: tuple[str, ...]) -> Callable[[str], bool] | None:
     """Return what tells whether a cleaned path is meant by one of the patterns; None for no patterns.
 
     A pattern with a slash is of whole paths from the root, one without is of a name at any depth. ``*`` and ``?`` stop at a
-    slash, ``**`` does not; ``[...]`` is a set of characters. Whoever names a folder means all in it too.
+    slash, ``**`` does not; ``[...]`` is a set of characters. Whoever names a folder means all in it too. Raises InputError for
+    a set that is none.
     """
     if not patterns:
         return None
     import re
 
-    whole = re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in patterns), re.DOTALL)
+    expressions = []
+    for pattern in patterns:
+        expression = _expression(pattern)
+        try:
+            re.compile(expression)
+        except re.error as error:
+            wrong = InputError(pattern, str(error))
+            wrong.noun = "a pattern of paths"
+            raise wrong from None
+        expressions.append(f"(?:{expression})")
+    whole = re.compile("|".join(expressions), re.DOTALL)
     return lambda path: whole.match(path) is not None
 
 

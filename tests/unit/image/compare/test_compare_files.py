@@ -309,6 +309,15 @@ def test_a_pattern_leaves_paths_out_with_all_below_them(pattern: str, left: set[
     assert set(changes([tar("usr/")], [target], ignore=Ignore(paths=(pattern,)))) == left
 
 
+@pytest.mark.parametrize("pattern", ["[z-a]", "a/[9-0]b"])
+def test_a_pattern_that_is_none_is_refused_before_anything_is_read(pattern: str) -> None:
+    place = Watched()
+    one, other = tar("a"), tar("b")
+    with pytest.raises(InputError, match="not a pattern of paths"):
+        changes([one], [other], place=place, ignore=Ignore(paths=(pattern,)))
+    assert place.layers_read(one, other) == [False, False]
+
+
 # --- whole indexes -----------------------------------------------------------------------------
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.image.compare.made import Watched, sides_of, tar
 
 from orlop.image.compare.layers import LayersComparison, compare_layers
+from orlop.image.view import Image
+from orlop.model.imageconfig import parse_config
+from orlop.model.manifest import ImageManifest, parse_manifest
 from orlop.testing.builders import Built, image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+VECTORS = os.environ.get("ORLOP_VECTORS", "")
 ONE, TWO, THREE = (tar(name) for name in "abc")
 
 
@@ -95,3 +102,22 @@ def test_a_history_that_is_shorter_or_longer_than_the_layers_loses_none(place: W
         (None, "ENV"),
         (None, "RUN"),
     ]
+
+
+@pytest.mark.skipif(not VECTORS, reason="ORLOP_VECTORS names no folder of recorded documents")
+def test_real_images_include_the_bases_that_they_were_made_from() -> None:
+    folder = Path(VECTORS)
+
+    def view(path: str) -> Image:
+        manifest = parse_manifest((folder / path).read_bytes())
+        assert isinstance(manifest, ImageManifest)
+        return Image(path, manifest, parse_config(b"{}"))
+
+    pairs = json.loads((folder / "bases/hub.json").read_text("utf-8"))["pairs"]
+    for pair in pairs:
+        base, target = view(pair["base_manifest"]), view(pair["image_manifest"])
+        found = compare_layers(base, target)
+        assert found.target_includes_base
+        assert diffs(found)[found.last_common + 1 :] == ["added"] * pair["layers_above"]
+        assert not compare_layers(target, base).target_includes_base
+    assert pairs
