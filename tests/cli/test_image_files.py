@@ -406,6 +406,28 @@ def test_save_layers_of_one_index(orlop: Orlop, shelf: Shelf, tmp_path: Path) ->
     assert orlop("image", "save-layers", shelf.ref, str(tmp_path / "b")).status == 2
 
 
+# --- the requests instead ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("extract", "{ref}", "--to", "{out}"),
+        ("extract", "{ref}", "--tar", "-"),
+        ("export", "{ref}"),
+        ("save-layers", "{ref}", "{out}"),
+    ],
+    ids=" ".join,
+)
+def test_curl_instead_writes_nothing(orlop: Orlop, shelf: Shelf, tmp_path: Path, command: tuple[str, ...]) -> None:
+    out = tmp_path / "out"
+    said = orlop("image", *(word.format(ref=shelf.ref, out=out) for word in command), "--curl")
+    assert said.status == 0
+    assert not out.exists()
+    for one in shelf.built.document["layers"]:
+        assert f"/blobs/{one['digest']}" in said.text
+
+
 # --- what a terminal never gets ---------------------------------------------------------------------------
 
 

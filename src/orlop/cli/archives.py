@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop.cli.context import usage
-from orlop.cli.filesview import counted, notes_json, opened, report, size_text, tell_notes
+from orlop.cli.filesview import counted, notes_json, only_asked, opened, report, size_text, tell_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +28,8 @@ def write_archive(
     """Write it, and tell what was written unless standard output is the archive. Raises InputError for a terminal."""
     from orlop.cli.progress import Progress
 
+    if only_asked(app, ref, layer=layer):
+        return
     if file == "-":
         if app.streams.terminal:
             raise usage("standard output is a terminal, and an archive would only harm it").with_hint(

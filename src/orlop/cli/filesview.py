@@ -65,6 +65,25 @@ async def opened(app: App, client: AsyncClient, ref: str) -> tuple[LayerStore, I
     return client.layers_of(at.source), image
 
 
+def only_asked(app: App, ref: str, *, layer: int | None = None, upto: int | None = None) -> bool:
+    """Whether --curl wants the requests instead: then they are made here, a layer's no further than its first bytes."""
+    if not app.curl:
+        return False
+
+    async def ask(client: AsyncClient) -> None:
+        from orlop.image.tree import layer_numbers
+
+        store, image = await opened(app, client, ref)
+        for number in layer_numbers(image, layer=layer, upto=upto):
+            async with store.source.open(image.layers[number].descriptor) as stream:
+                async for _ in stream:
+                    break
+
+    with app.client() as client:
+        client.runtime.call(ask(client.steps))
+    return True
+
+
 async def open_files(app: App, client: AsyncClient, ref: str, *, layer: int | None, removed: bool = False) -> ImageTree:
     """Return the tree of that image's files."""
     from orlop.image.tree import open_tree
@@ -183,6 +202,7 @@ __all__ = [
     "limit_option",
     "notes_json",
     "null_option",
+    "only_asked",
     "open_files",
     "opened",
     "report",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @limit_option
 @options.platform
 @options.output_without_raw
+@options.curl
 @options.connection
 @click.pass_obj
 def export(app: App, ref: str, file: str, limit: int | None) -> None:

@@ -9,7 +9,17 @@ import click
 from orlop.cli import options
 from orlop.cli.archives import write_archive
 from orlop.cli.context import usage
-from orlop.cli.filesview import counted, layer_option, limit_option, notes_json, opened, report, size_text, tell_notes
+from orlop.cli.filesview import (
+    counted,
+    layer_option,
+    limit_option,
+    notes_json,
+    only_asked,
+    opened,
+    report,
+    size_text,
+    tell_notes,
+)
 from orlop.cli.lazy import Command
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ if TYPE_CHECKING:
 @layer_option
 @options.platform
 @options.output_without_raw
+@options.curl
 @options.connection
 @click.pass_obj
 def extract(
@@ -62,6 +73,8 @@ def extract(
     from orlop.image.extract import LIMIT, Rules, check_target
 
     check_target(str(to), force=force)
+    if only_asked(app, ref, layer=layer):
+        return
     with app.client() as client, Progress(app, "files") as progress:
         rules = Rules(force, False if no_owner else None, LIMIT if limit is None else limit, progress.at)
         work = _extract(app, client.steps, ref, str(to), paths, follow=follow, layer=layer, rules=rules)

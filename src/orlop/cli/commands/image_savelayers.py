@@ -8,7 +8,7 @@ import click
 
 from orlop.cli import options
 from orlop.cli.commands.image_extract import extracted_json, extracted_text
-from orlop.cli.filesview import limit_option, opened, tell_notes
+from orlop.cli.filesview import limit_option, only_asked, opened, tell_notes
 from orlop.cli.lazy import Command
 from orlop.cli.render import Answer, lines, show
 from orlop.cli.table import table
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @limit_option
 @options.platform
 @options.output_without_raw
+@options.curl
 @options.connection
 @click.pass_obj
 def save_layers(
@@ -56,6 +57,8 @@ def save_layers(
     from orlop.image.extract import LIMIT, Rules, check_target
 
     check_target(to, force=force)
+    if only_asked(app, ref, layer=layer if no_squash else None, upto=None if no_squash else layer):
+        return
     with app.client() as client, Progress(app, "layers") as progress:
         rules = Rules(force, False if no_owner else None, LIMIT if limit is None else limit, progress.at)
         found = client.runtime.call(_save(app, client.steps, ref, to, squash=not no_squash, layer=layer, rules=rules))
