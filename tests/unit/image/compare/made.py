@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from orlop.content.base import Located
 from orlop.image.compare.files import Stores, compare_files
@@ -53,9 +53,12 @@ def tar(*members: tuple[tarfile.TarInfo, bytes] | str, form: int = tarfile.PAX_F
 
 
 class Watched:
-    """A place in memory that notes which blobs are opened."""
+    """A place in memory that notes which blobs are opened; closed after the test."""
+
+    made: ClassVar[list[Watched]] = []
 
     def __init__(self) -> None:
+        self.made.append(self)
         self.store = Store.memory()
         self.repository = self.store.repository(RepositoryName("a/b"))
         self.opened: list[Digest] = []
@@ -99,13 +102,9 @@ def files(
     own = place or Watched()
     left = base if isinstance(base, Built) else image(base)
     right = target if isinstance(target, Built) else image(target)
-    try:
-        sides = sides_of(own, left, right, selector=options.pop("selector", None))
-        options.setdefault("ignore", NOTHING)
-        return step(compare_files(sides, stores_of(own.repository), **options))
-    finally:
-        if place is None:
-            own.store.close()
+    sides = sides_of(own, left, right, selector=options.pop("selector", None))
+    options.setdefault("ignore", NOTHING)
+    return step(compare_files(sides, stores_of(own.repository), **options))
 
 
 def changes(base: Sequence[LayerBlob], target: Sequence[LayerBlob], **options: Any) -> dict[str, str]:

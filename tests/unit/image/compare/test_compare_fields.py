@@ -18,18 +18,14 @@ from orlop.model.platform import PlatformSelector
 from orlop.testing.builders import artifact, image, index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from orlop.testing.builders import Built
 
 Found = dict[str, tuple[str, Any, Any]]
 
 
 @pytest.fixture
-def place() -> Iterator[Watched]:
-    made = Watched()
-    yield made
-    made.store.close()
+def place() -> Watched:
+    return Watched()
 
 
 def configs(place: Watched, base: Built, target: Built, ignore: Ignore = NOTHING) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tests.unit.image.compare.made import Watched, sides_of, tar
@@ -16,18 +16,13 @@ from orlop.model.imageconfig import parse_config
 from orlop.model.manifest import ImageManifest, parse_manifest
 from orlop.testing.builders import Built, image
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 VECTORS = os.environ.get("ORLOP_VECTORS", "")
 ONE, TWO, THREE = (tar(name) for name in "abc")
 
 
 @pytest.fixture
-def place() -> Iterator[Watched]:
-    made = Watched()
-    yield made
-    made.store.close()
+def place() -> Watched:
+    return Watched()
 
 
 def compared(place: Watched, base: Built, target: Built, **options: bool) -> LayersComparison:

@@ -105,10 +105,8 @@ def compared(base: Any, target: Any, place: Watched, **options: Any) -> Packages
 
 
 @pytest.fixture
-def place() -> Any:
-    made = Watched()
-    yield made
-    made.store.close()
+def place() -> Watched:
+    return Watched()
 
 
 def test_the_packages_of_two_images_are_compared(place: Watched) -> None:
