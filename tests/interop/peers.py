@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 GO_PEERS = {
     "crane": "github.com/google/go-containerregistry/cmd/crane@latest",
+    "regctl": "github.com/regclient/regclient/cmd/regctl@v0.11.7",
     "registry": "github.com/distribution/distribution/v3/cmd/registry@latest",
     "token-server": "github.com/docker/distribution/contrib/token-server@v2.8.3+incompatible",
 }
