@@ -24,9 +24,12 @@ from orlop.model.imageconfig import ImageConfig, parse_config
 from orlop.model.manifest import Manifest
 
 if TYPE_CHECKING:
+    from orlop.freshness.values import PlatformImage
     from orlop.model.digest import Digest
     from orlop.model.platform import Platform
 
+SHELF = 4096
+"""Most images that the inquiries of one run share."""
 CONFIG_LIMIT = 16 * 1024 * 1024
 """Most bytes of an image config."""
 
@@ -57,6 +60,11 @@ class Want:
     limit: int = 0
     chain: tuple[Digest, ...] = ()
 
+    def __hash__(self) -> int:
+        # Descriptors and platforms take long to hash, and tell little that the digest does not.
+        digest = self.descriptor.digest if self.descriptor is not None else self.digest
+        return hash((self.kind, self.place, digest))
+
 
 @dataclass(frozen=True, slots=True)
 class ChainMatch:
@@ -76,10 +84,24 @@ Steps: TypeAlias = Generator[Want, "Answer", T]
 
 
 class Desk:
-    """Asks once for each thing, and knows what was answered. One belongs to one inquiry."""
+    """Asks once for each thing, and knows what was answered. One belongs to one inquiry.
 
-    def __init__(self) -> None:
+    shelf: what was made of documents and holds for every inquiry, shared by those of one run; bounded by SHELF.
+    """
+
+    def __init__(self, shelf: dict[object, PlatformImage] | None = None) -> None:
         self._answers: dict[Want, Answer] = {}
+        self._shelf = {} if shelf is None else shelf
+
+    def shelved(self, key: object) -> PlatformImage | None:
+        """Return what was made of the documents that the key names, or None."""
+        return self._shelf.get(key)
+
+    def shelve(self, key: object, image: PlatformImage) -> PlatformImage:
+        """Keep for others what was made of documents: images with their place, which many are built on."""
+        if len(self._shelf) < SHELF:
+            self._shelf[key] = image
+        return image
 
     def manifest(
         self, place: BaseName | None, digest: Digest | None = None, descriptor: Descriptor | None = None

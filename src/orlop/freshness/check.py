@@ -114,7 +114,7 @@ class Checker:
             detail = f"its own manifest cannot be read: {image.absent.detail}"
             unread = Verdict(values.UNKNOWN, values.NO_EVIDENCE, image.platform, image.digest, detail=detail)
             return replace(unread, absent=image.absent), trace
-        outcome = await self._engine.run(inquire(image, bases, self._options.rules), home, trace)
+        outcome = await self._engine.run(inquire(image, bases, self._options.rules, self._engine.shelf), home, trace)
         verdict = outcome.verdict
         if outcome.now is not None:
             await self._learn(outcome.now, home)
@@ -138,7 +138,7 @@ class Checker:
             now: PlatformImage | None = image
             while now is not None and now.digest not in seen and len(seen) < ANCESTORS_LIMIT:
                 seen.add(now.digest)
-                outcome = await self._engine.run(inquire(now, (), self._options.rules), home, trace)
+                outcome = await self._engine.run(inquire(now, (), self._options.rules, self._engine.shelf), home, trace)
                 made.append(outcome.verdict)
                 now = outcome.now
             return tuple(made), trace
@@ -152,7 +152,7 @@ class Checker:
         if not self._notebook.keeps or base is None or base.repository is None or (base, image.digest) in self._learnt:
             return
         self._learnt.add((base, image.digest))
-        whole = await self._engine.run(read_config(Desk(), image), home, Trace())
+        whole = await self._engine.run(read_config(Desk(self._engine.shelf), image), home, Trace())
         self.learn(whole, base)
 
     def learn(self, image: PlatformImage, base: BaseName) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orlop.content.base import Located, Resolved, Source
     from orlop.freshness.asking import Answer, Steps, Want
     from orlop.freshness.notebook import Notebook
+    from orlop.freshness.values import PlatformImage
     from orlop.model.descriptor import Descriptor
     from orlop.model.imageconfig import ImageConfig
     from orlop.model.manifest import Manifest
@@ -84,6 +85,8 @@ class Engine:
         notebook: Notebook,
     ) -> None:
         self._open, self._runtime, self.notebook = open_, runtime, notebook
+        self.shelf: dict[object, PlatformImage] = {}
+        """What inquiries made of documents, for one another."""
         self._places: dict[BaseName, Place] = {}
         self._sources: dict[Repository, Source] = {}
         self._names: Once[Resolved] = Once(runtime, NAMES_ROOM)

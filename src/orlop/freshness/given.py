@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orlop.freshness.asking import Desk
 from orlop.freshness.attested import from_index
 from orlop.freshness.candidates import walk_family
 from orlop.freshness.evidence import annotation_claims, label_claims
@@ -18,7 +17,7 @@ from orlop.freshness.verdict import Case, judge
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orlop.freshness.asking import Steps
+    from orlop.freshness.asking import Desk, Steps
     from orlop.freshness.values import BaseName, Binding, Options, Verdict
     from orlop.model.digest import Digest
 
@@ -38,9 +37,8 @@ class _Given:
         return len(self.now.layers) if self.fits and isinstance(self.now, PlatformImage) else 0
 
 
-def against(target: PlatformImage, bases: Sequence[BaseName], options: Options) -> Steps[Outcome]:
+def against(desk: Desk, target: PlatformImage, bases: Sequence[BaseName], options: Options) -> Steps[Outcome]:
     """Return the outcome for the base that evidence names, else for the one with most layers under the image; all are reported."""
-    desk = Desk()
     claims = annotation_claims(target)
     if target.config is not None:
         claims += label_claims(target.config)

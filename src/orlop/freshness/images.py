@@ -201,8 +201,16 @@ def read_config(desk: Desk, image: PlatformImage) -> Steps[PlatformImage]:
         descriptor = image.manifest.config
     except OrlopError:
         return image
+    # What has a place is a base, and many are built on it.
+    key = None if image.place is None else ("config", image.digests, image.platform, image.place)
+    known = None if key is None else desk.shelved(key)
+    if known is not None:
+        return known
     config = yield from desk.config(image.place, descriptor)
-    return image if isinstance(config, Absent) else with_config(image, config)
+    if isinstance(config, Absent):
+        return image
+    made = with_config(image, config)
+    return made if key is None else desk.shelve(key, made)
 
 
 def open_base(
@@ -216,6 +224,10 @@ def open_base(
     manifest = yield from desk.manifest(place, digest)
     if isinstance(manifest, Absent):
         return manifest
+    key = ("base", place, manifest.digest, platform)
+    known = desk.shelved(key)
+    if known is not None:
+        return known
     entry: Descriptor | None = None
     index = None
     for _ in range(DEPTH_LIMIT):
@@ -232,7 +244,7 @@ def open_base(
     if not is_image(manifest):
         return Absent("invalid", f"{base} is no image, its manifest is of kind {manifest.kind}")
     try:
-        return image_of(manifest, entry=entry, index=index, place=place)
+        return desk.shelve(key, image_of(manifest, entry=entry, index=index, place=place))
     except OrlopError as error:
         return Absent.of(error)
 

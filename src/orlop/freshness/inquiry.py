@@ -35,16 +35,23 @@ class Outcome:
     then: PlatformImage | None = None
 
 
-def inquire(target: PlatformImage, bases: Sequence[BaseName] = (), options: Options = DEFAULTS) -> Steps[Outcome]:
+def inquire(
+    target: PlatformImage,
+    bases: Sequence[BaseName] = (),
+    options: Options = DEFAULTS,
+    shelf: dict[object, PlatformImage] | None = None,
+) -> Steps[Outcome]:
     """Return the outcome for an image of one platform.
 
-    bases: those that were given by hand; without any, the base is found from evidence. See ``asking`` for how to run it.
+    bases: those that were given by hand; without any, the base is found from evidence. shelf: as for Desk. See ``asking`` for how to
+    run it.
     """
+    desk = Desk(shelf)
     if bases:
         from orlop.freshness.given import against
 
-        return (yield from against(target, bases, options))
-    return (yield from _Search(Desk(), target, options).run())
+        return (yield from against(desk, target, bases, options))
+    return (yield from _Search(desk, target, options).run())
 
 
 class _Search:

@@ -65,9 +65,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 
 def base_json(base: BaseName) -> dict[str, Any]:
     """Return a base as JSON."""
-    made: dict[str, Any] = {"reference": str(base)}
-    if base.text != made["reference"]:
-        made["text"] = base.text
+    made: dict[str, Any] = {"reference": base.text}
     if base.assumed:
         made["assumed"] = list(base.assumed)
     return made
@@ -137,9 +135,7 @@ def _base(data: Mapping[str, Any] | None) -> BaseName | None:
     if is_locator(text) or text == "scratch":
         return BaseName(text)
     reference = Reference.parse(text, default_tag=False)
-    return BaseName(
-        data.get("text", text), reference.repository, reference.tag, reference.digest, tuple(data.get("assumed", ()))
-    )
+    return BaseName(text, reference.repository, reference.tag, reference.digest, tuple(data.get("assumed", ())))
 
 
 def _evidence(data: Mapping[str, Any]) -> Evidence:

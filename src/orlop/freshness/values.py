@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from orlop.errors import (
@@ -166,16 +167,7 @@ class BaseName:
         A text without a registry means docker.io, one without tag and digest ``latest``; ``assumed`` says so.
         Raises InvalidReferenceError.
         """
-        if text in _SCRATCH or is_locator(text):
-            return cls(SCRATCH if text in _SCRATCH else text)
-        reference = Reference.parse(text)
-        assumed = []
-        first, slash, _ = text.partition("/")
-        if not slash or not ("." in first or ":" in first or first == "localhost" or first.lower() != first):
-            assumed.append("registry")
-        if reference.digest is None and ":" not in text.rpartition("/")[2]:
-            assumed.append("tag")
-        return cls(str(reference), reference.repository, reference.tag, reference.digest, tuple(assumed))
+        return _parsed(text)
 
     @property
     def is_scratch(self) -> bool:
@@ -190,7 +182,7 @@ class BaseName:
     @property
     def moving(self) -> BaseName:
         """The same without its digest: what to ask for to learn what it is now."""
-        return replace(self, text=self._text(None), digest=None) if self.digest else self
+        return _moving(self) if self.digest else self
 
     def pinned(self, digest: Digest) -> BaseName:
         """Return the same repository at this digest: what to ask for to learn what it was."""
@@ -208,7 +200,35 @@ class BaseName:
         return str(Reference(self.repository, self.tag, digest))
 
     def __str__(self) -> str:
-        return self._text(self.digest)
+        return _named(self)
+
+    def __hash__(self) -> int:
+        # Of all fields it would take ten times as long, and every question about a base is looked up by it.
+        return hash(self.text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> BaseName:
+    if text in _SCRATCH or is_locator(text):
+        return BaseName(SCRATCH if text in _SCRATCH else text)
+    reference = Reference.parse(text)
+    assumed = []
+    first, slash, _ = text.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost" or first.lower() != first):
+        assumed.append("registry")
+    if reference.digest is None and ":" not in text.rpartition("/")[2]:
+        assumed.append("tag")
+    return BaseName(str(reference), reference.repository, reference.tag, reference.digest, tuple(assumed))
+
+
+@lru_cache(maxsize=4096)
+def _moving(base: BaseName) -> BaseName:
+    return replace(base, text=base._text(None), digest=None)  # noqa: SLF001  # its own module's
+
+
+@lru_cache(maxsize=4096)
+def _named(base: BaseName) -> str:
+    return base._text(base.digest)  # noqa: SLF001  # its own module's
 
 
 _SCRATCH = frozenset({SCRATCH, "docker.io/library/scratch"})
