@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orlop import AsyncClient, Cache, Client, Credential, Digest, HostOptions, Index, PlatformSelector
+from orlop import AsyncClient, Cache, Client, Credential, Descriptor, Digest, HostOptions, Index, PlatformSelector
 from orlop.auth.keychain import Chain
 from orlop.errors import (
     BlobNotFoundError,
@@ -314,3 +314,17 @@ def test_credentials_may_be_a_mapping_by_host(filled: Any) -> None:
         elsewhere = Client(credentials={"elsewhere.example": Credential("me", "secret")})
         with elsewhere as client, pytest.raises(UnauthenticatedError):
             client.manifest(f"{signed.host}/team/app:t000")
+
+
+def test_the_fallback_tag_of_a_long_digest_is_cut(client: Client, registry: Registry) -> None:
+    subject = builders.random_image(seed=5)
+    for blob in subject.blobs:
+        registry.push_blob("team/long", blob.data)
+    long = registry.push("team/long", "t", subject.raw, algorithm="sha512")
+    described = {"mediaType": subject.descriptor.media_type, "digest": str(long), "size": len(subject.raw)}
+    signature = builders.artifact({"sig": b"z"}, subject=Descriptor.from_json(described, "test"))
+    listed = builders.index([signature])
+    put(registry, listed, "team/long", f"sha512-{long.hex[:64]}")
+    for middleware in ([], [faults.no_referrers()]):
+        with run_registry(store=registry.store, middleware=middleware) as running:
+            assert [e.digest for e in client.referrers(f"{running.host}/team/long@{long}")] == [signature.digest]

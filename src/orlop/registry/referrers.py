@@ -67,7 +67,8 @@ async def list_referrers(
 async def _fallback(
     session: Session, repository: Repository, subject: Digest, artifact_type: str | None, limit: int
 ) -> AsyncIterator[Descriptor]:
-    tag = Tag(f"{subject.algorithm}-{subject.hex}"[:128])
+    # The encoded part is cut to 64 characters (distribution-spec 1.1, "Referrers Tag Schema").
+    tag = Tag(f"{subject.algorithm}-{subject.hex[:64]}")
     try:
         index = await get_manifest(session, repository, tag, limit)
     except ManifestNotFoundError:

@@ -193,9 +193,12 @@ class Metadata:
         """Return up to ``limit`` pairs of digest and descriptor (JSON) that refer to ``subject``, by digest."""
         # Beside min(), SQLite takes the other columns from the row that has it: the referrer's own word goes first.
         query = """SELECT f.digest, f.descriptor, min(f.listed_by) FROM repositories r JOIN referrers f ON f.repository = r.id
-            WHERE r.name = ? AND f.subject = ? AND f.digest > ? AND f.artifact_type = ifnull(?, f.artifact_type)
+            WHERE r.name = ? AND f.subject IN (?, ?) AND f.digest > ? AND f.artifact_type = ifnull(?, f.artifact_type)
             GROUP BY f.digest ORDER BY f.digest LIMIT ?"""
-        rows = self._read(query, repository, subject, after, artifact_type, limit)
+        # A fallback tag names at most 64 characters of the digest (distribution-spec 1.1, "Referrers Tag Schema").
+        algorithm, _, encoded = subject.partition(":")
+        cut = f"{algorithm}:{encoded[:64]}"
+        rows = self._read(query, repository, subject, cut, after, artifact_type, limit)
         return [(digest, descriptor) for digest, descriptor, _ in rows]
 
     # --- blobs ----------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 CHUNK = 1024 * 1024
 """How much of a blob is read at once, in bytes."""
 
-_FALLBACK_TAG = re.compile(r"(sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128})\Z", re.ASCII)
+_FALLBACK_TAG = re.compile(r"(sha256|sha512)-[0-9a-f]{64}\Z", re.ASCII)
 
 
 class StoredRepository(Target):
