@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from orlop.errors import LimitError, OrlopError
+from orlop.errors import LimitError, ManifestNotFoundError, OrlopError, RepositoryNotFoundError
 from orlop.freshness.asking import ChainMatch
 from orlop.freshness.once import Once
 from orlop.freshness.values import Absent, BaseName
@@ -117,7 +117,27 @@ class Engine:
     async def resolve(self, place: Place) -> Resolved | Absent:
         """Return what a name points to now: one HEAD for all who ask in this run."""
         name = place.name
-        return await self._names.get(f"{place.key} {name.value}", lambda: place.source.resolve(name))
+
+        async def ask() -> Resolved:
+            try:
+                return await place.source.resolve(name)
+            except ManifestNotFoundError:
+                if isinstance(name, Tag):
+                    await self._need_repository(place)
+                raise
+
+        return await self._names.get(f"{place.key} {name.value}", ask)
+
+    @staticmethod
+    async def _need_repository(place: Place) -> None:
+        """Raise RepositoryNotFoundError where it is more than a tag that is gone (V9), which a HEAD's answer cannot tell."""
+        try:
+            async for _ in place.source.tags(limit=1):
+                break
+        except RepositoryNotFoundError:
+            raise
+        except OrlopError:
+            pass  # a list that is not to be had says nothing
 
     async def manifest(self, place: Place, digest: Digest) -> Manifest | Absent:
         """Return the manifest of a digest."""
