@@ -19,7 +19,7 @@ OCI_TO_DOCKER = {
 MANIFEST, LIST = OCI_TO_DOCKER.values()
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818  # it is an answer, not an error of the model
     """lucy gives no state. args: ``error`` for its "Something went wrong.", ``crash`` for an exception of .NET."""
 
 
