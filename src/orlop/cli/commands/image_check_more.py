@@ -24,7 +24,8 @@ class More:
         self._app, self._table, self._changes = app, table, changes
         self._known: dict[tuple[str, str, str], tuple[Changes, tuple[Life, ...]]] = {}
         self._releases: dict[str, tuple[dict[str, int] | None, bool]] = {}
-        self._warned = False
+        self._lives: dict[str, tuple[Life, ...]] = {}
+        self._day: dt.date | None = None
 
     @classmethod
     def of(cls, app: App, eol_data: str | None, *, changes: bool) -> More:
@@ -38,12 +39,17 @@ class More:
         return tuple(self._extra(client, one) for one in report.platforms)
 
     def _extra(self, client: Client, verdict: Verdict) -> Extra:
-        from orlop.freshness.summaries.entry import Extra
+        from orlop.freshness.summaries.entry import NO_EXTRA, Extra
 
+        if verdict.base is None:
+            return NO_EXTRA
         today = self._today(client)
-        lives = _by_tag(self._table, verdict.base, today)
-        if not self._changes or verdict.base is None:
-            return Extra(lives)
+        name = verdict.base.text
+        if name not in self._lives:
+            self._lives[name] = _by_tag(self._table, verdict.base, today)
+        lives = self._lives[name]
+        if not self._changes:
+            return Extra(lives) if lives else NO_EXTRA
         base, then, now = verdict.base, verdict.then_digest, verdict.now_digest
         changes = None
         if verdict.state == STALE and now is not None:
@@ -59,10 +65,11 @@ class More:
         """Return the day of the client's clock; a table that is old is told of once (L4)."""
         from orlop.freshness.eol import OLD_DAYS
 
-        today = dt.datetime.fromtimestamp(client.runtime.now(), dt.UTC).date()
+        if self._day is not None:
+            return self._day
+        self._day = today = dt.datetime.fromtimestamp(client.runtime.now(), dt.UTC).date()
         age = self._table.age_days(today)
-        if age is not None and age > OLD_DAYS and not self._warned:
-            self._warned = True
+        if age is not None and age > OLD_DAYS:
             self._app.warn(f"ends of life are {age} days old: --eol-data FILE takes newer ones")
         return today
 

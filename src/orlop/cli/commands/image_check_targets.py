@@ -64,12 +64,15 @@ class Target:
 
 
 class Group:
-    """Images of which one platform is wanted, or all. Each text is asked once, however often it is named."""
+    """Images of which one platform is wanted, or all. An image that files name several times is asked for once."""
 
     def __init__(self, targets: Iterable[Target]) -> None:
         self._targets = targets
         self._named: dict[str, list[Target]] = {}
         self.failed: list[Target] = []
+        for target in targets if isinstance(targets, list) else ():
+            if target.where is not None and target.error is None:
+                self._named.setdefault(target.text, []).append(target)
 
     def asked(self) -> Iterator[tuple[str, Sequence[str]]]:
         """Yield what to ask; read as it is needed."""
@@ -77,11 +80,9 @@ class Group:
             if target.error is not None:
                 self.failed.append(target)
                 continue
-            if target.where is not None:
-                before = self._named.setdefault(target.text, [])
-                before.append(target)
-                if len(before) > 1:
-                    continue
+            places = self._named.get(target.text)
+            if places and places[0] is not target:
+                continue
             yield target.text, target.bases
 
     def named(self, text: str) -> list[Target]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from orlop.freshness.summaries.entry import Entry
 
-_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|~$-]")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#!|~$]")
 _MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 _HEADINGS = ("Image", "Platform", "State", "Reason", "Base", "Behind", "Stale since", "End of life")
 _MOST_ROWS = 2000
