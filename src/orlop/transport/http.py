@@ -7,8 +7,9 @@ Content decoding and redirects are off in it: a digest covers the bytes as sent,
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from datetime import timedelta
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pyreqwest.client import ClientBuilder, SyncClientBuilder
 from pyreqwest.exceptions import BuilderError, ClientClosedError, PyreqwestError, RequestTimeoutError
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from pyreqwest.client import BaseClientBuilder, Client, SyncClient
     from pyreqwest.request import BaseRequestBuilder, StreamRequest, SyncStreamRequest
-    from pyreqwest.response import BaseResponse, Response, SyncResponse
+    from pyreqwest.response import Response, SyncResponse
 
     from orlop.protocol.message import Request
     from orlop.transport.options import HostOptions
@@ -46,118 +47,150 @@ if TYPE_CHECKING:
 USER_AGENT = f"orlop/{__version__}"
 
 
-class BlockingTransport(Transport):
+class _Calls(ABC):
+    """The library's calls, whether they block or suspend: all else is written once, on these."""
+
+    @abstractmethod
+    def builder(self) -> Any:
+        """Return a new builder of a client."""
+
+    @abstractmethod
+    async def opened(self, exchange: Any) -> Any:
+        """Send, and return the answer with its head read."""
+
+    @abstractmethod
+    async def read(self, answer: Any, count: int) -> Any:
+        """Return the body up to ``count`` bytes."""
+
+    @abstractmethod
+    async def chunk(self, answer: Any) -> Any:
+        """Return what comes next of the body, None at its end."""
+
+    @abstractmethod
+    async def closed(self, exchange: Any) -> None:
+        """Give the connection back."""
+
+    @abstractmethod
+    async def ended(self, client: Any) -> None:
+        """End a client."""
+
+
+class _Blocking(_Calls):
+    def builder(self) -> SyncClientBuilder:
+        return SyncClientBuilder()
+
+    async def opened(self, exchange: SyncStreamRequest) -> SyncResponse:
+        return exchange.__enter__()
+
+    async def read(self, answer: SyncResponse, count: int) -> Any:
+        return answer.body_reader.read(count)
+
+    async def chunk(self, answer: SyncResponse) -> Any:
+        return answer.body_reader.read_chunk()
+
+    async def closed(self, exchange: SyncStreamRequest) -> None:
+        exchange.__exit__(None, None, None)
+
+    async def ended(self, client: SyncClient) -> None:
+        client.close()
+
+
+class _Suspending(_Calls):
+    def builder(self) -> ClientBuilder:
+        return ClientBuilder()
+
+    async def opened(self, exchange: StreamRequest) -> Response:
+        return await exchange.__aenter__()
+
+    async def read(self, answer: Response, count: int) -> Any:
+        return await answer.body_reader.read(count)
+
+    async def chunk(self, answer: Response) -> Any:
+        return await answer.body_reader.read_chunk()
+
+    async def closed(self, exchange: StreamRequest) -> None:
+        await exchange.__aexit__(None, None, None)
+
+    async def ended(self, client: Client) -> None:
+        await client.close()
+
+
+class _HttpTransport(Transport):
+    def __init__(self, calls: _Calls, user_agent: str) -> None:
+        self._calls = calls
+        self._user_agent = user_agent
+        self._clients: dict[tuple[object, ...], Any] = {}
+        self._process = os.getpid()
+
+    async def send(self, request: Request, options: HostOptions, *, whole: bool) -> Answer:
+        """See Transport."""
+        _same_process(self._process)
+        local = is_loopback_url(request.url)
+        plain = local and request.url.startswith("http://")
+        key = (options, local, plain)
+        client = self._clients.get(key)
+        if client is None:
+            builder = _configured(self._calls.builder(), options, self._user_agent, local=local, plain=plain)
+            client = self._clients[key] = builder.build()
+        try:
+            started = client.request(request.method, request.url)
+            exchange = _prepared(started, request, options, whole=whole).build_streamed()
+            answer = await self._calls.opened(exchange)
+        except (PyreqwestError, ValueError) as error:
+            _translated(error, request.url)
+        return _HttpAnswer(self._calls, exchange, answer, request)
+
+    async def close(self) -> None:
+        """See Transport."""
+        if self._process == os.getpid():
+            for client in self._clients.values():
+                await self._calls.ended(client)
+        self._clients.clear()
+
+
+class BlockingTransport(_HttpTransport):
     """Sends on the calling thread and never suspends. Safe to share between threads; not across a fork."""
 
     def __init__(self, user_agent: str = USER_AGENT) -> None:
-        self._user_agent = user_agent
-        self._clients: dict[tuple[object, ...], SyncClient] = {}
-        self._process = os.getpid()
-
-    async def send(self, request: Request, options: HostOptions, *, whole: bool) -> Answer:
-        """See Transport."""
-        _same_process(self._process)
-        local = is_loopback_url(request.url)
-        plain = local and request.url.startswith("http://")
-        key = (options, local, plain)
-        client = self._clients.get(key)
-        if client is None:
-            client = self._clients[key] = _configured(
-                SyncClientBuilder(), options, self._user_agent, local=local, plain=plain
-            ).build()
-        try:
-            exchange = _prepared(
-                client.request(request.method, request.url), request, options, whole=whole
-            ).build_streamed()
-            answer = exchange.__enter__()
-        except (PyreqwestError, ValueError) as error:
-            _translated(error, request.url)
-        return _BlockingAnswer(exchange, answer, request)
-
-    async def close(self) -> None:
-        """See Transport."""
-        if self._process == os.getpid():
-            for client in self._clients.values():
-                client.close()
-        self._clients.clear()
+        super().__init__(_Blocking(), user_agent)
 
 
-class AsyncTransport(Transport):
+class AsyncTransport(_HttpTransport):
     """Sends on the running event loop."""
 
     def __init__(self, user_agent: str = USER_AGENT) -> None:
-        self._user_agent = user_agent
-        self._clients: dict[tuple[object, ...], Client] = {}
-        self._process = os.getpid()
-
-    async def send(self, request: Request, options: HostOptions, *, whole: bool) -> Answer:
-        """See Transport."""
-        _same_process(self._process)
-        local = is_loopback_url(request.url)
-        plain = local and request.url.startswith("http://")
-        key = (options, local, plain)
-        client = self._clients.get(key)
-        if client is None:
-            client = self._clients[key] = _configured(
-                ClientBuilder(), options, self._user_agent, local=local, plain=plain
-            ).build()
-        try:
-            exchange = _prepared(
-                client.request(request.method, request.url), request, options, whole=whole
-            ).build_streamed()
-            answer = await exchange.__aenter__()
-        except (PyreqwestError, ValueError) as error:
-            _translated(error, request.url)
-        return _AsyncAnswer(exchange, answer, request)
-
-    async def close(self) -> None:
-        """See Transport."""
-        if self._process == os.getpid():
-            for client in self._clients.values():
-                await client.close()
-        self._clients.clear()
+        super().__init__(_Suspending(), user_agent)
 
 
-class _Answer(Answer):
-    __slots__ = ("_bodiless", "headers", "status", "url")
+class _HttpAnswer(Answer):
+    __slots__ = ("_answer", "_calls", "_exchange", "_method", "headers", "status", "url")
 
-    def __init__(self, answer: BaseResponse, request: Request) -> None:
+    def __init__(self, calls: _Calls, exchange: Any, answer: Any, request: Request) -> None:
         self.status = answer.status
         self.headers = Headers(answer.headers.items())
         self.url = request.url
-        self._bodiless = request.method == "HEAD"
+        self._method = request.method
+        self._calls, self._exchange, self._answer = calls, exchange, answer
 
-    def _whole(self, body: bytes, limit: int) -> bytes:
+    async def read(self, limit: int) -> bytes:
+        """See Answer."""
+        try:
+            found = await self._calls.read(self._answer, limit + 1)
+        except PyreqwestError as error:
+            _translated(error, self.url)
+        body = bytes(found) if found is not None else b""
         if len(body) > limit:
             raise InvalidDocumentError(f"the answer of {redact_url(self.url)}", f"it is larger than {limit} bytes")
         encoding = self.headers.get("content-encoding", "")
-        if encoding and encoding != "identity" and not self._bodiless:
+        if encoding and encoding != "identity" and self._method != "HEAD":
             return _decoded(body, encoding, limit, self.url)
         return body
 
-
-class _BlockingAnswer(_Answer):
-    __slots__ = ("_answer", "_exchange")
-
-    def __init__(self, exchange: SyncStreamRequest, answer: SyncResponse, request: Request) -> None:
-        super().__init__(answer, request)
-        self._exchange: SyncStreamRequest | None = exchange
-        self._answer = answer
-
-    async def read(self, limit: int) -> bytes:
-        """See Answer."""
-        try:
-            body = self._answer.body_reader.read(limit + 1)
-        except PyreqwestError as error:
-            _translated(error, self.url)
-        return self._whole(bytes(body) if body is not None else b"", limit)
-
     async def chunks(self) -> AsyncIterator[bytes]:
-        """See Answer."""
-        reader = self._answer.body_reader
+        """See Answer. Chunks are as they came: to ask for a size would drop what came before a broken connection."""
         while True:
             try:
-                chunk = reader.read_chunk()  # as it came: read() would drop what came before a broken connection
+                chunk = await self._calls.chunk(self._answer)
             except PyreqwestError as error:
                 _translated(error, self.url)
             if chunk is None:
@@ -168,42 +201,7 @@ class _BlockingAnswer(_Answer):
         """See Answer."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.__exit__(None, None, None)
-
-
-class _AsyncAnswer(_Answer):
-    __slots__ = ("_answer", "_exchange")
-
-    def __init__(self, exchange: StreamRequest, answer: Response, request: Request) -> None:
-        super().__init__(answer, request)
-        self._exchange: StreamRequest | None = exchange
-        self._answer = answer
-
-    async def read(self, limit: int) -> bytes:
-        """See Answer."""
-        try:
-            body = await self._answer.body_reader.read(limit + 1)
-        except PyreqwestError as error:
-            _translated(error, self.url)
-        return self._whole(bytes(body) if body is not None else b"", limit)
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """See Answer."""
-        reader = self._answer.body_reader
-        while True:
-            try:
-                chunk = await reader.read_chunk()
-            except PyreqwestError as error:
-                _translated(error, self.url)
-            if chunk is None:
-                return
-            yield bytes(chunk)
-
-    async def close(self) -> None:
-        """See Answer."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            await exchange.__aexit__(None, None, None)
+            await self._calls.closed(exchange)
 
 
 C = TypeVar("C", bound="BaseClientBuilder")
@@ -352,5 +350,7 @@ def _tls_hint(reason: str) -> str:
     if "unknownissuer" in lowered or "unknown issuer" in lowered or "authority" in lowered:
         return "give the authority's certificate with --ca-file FILE (or SSL_CERT_FILE)"
     if "causedasendentity" in lowered:
-        return "the server shows an authority's own certificate: give it one of its own (CA:FALSE), signed or self-signed"
+        return (
+            "the server shows an authority's own certificate: give it one of its own (CA:FALSE), signed or self-signed"
+        )
     return "--ca-file names an authority; --insecure leaves the certificate unverified"
