@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import stat
+import subprocess
+import sys
 import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.image.filetrees import listing
 
+from orlop.testing import faults
 from orlop.testing import registry as start
 from orlop.testing.builders import image, push_now
 from orlop.testing.layers import File, Folder, Link, Opaque, Whiteout, layer
@@ -355,6 +360,25 @@ def test_extract_refuses_options_that_do_not_go_together(
     orlop: Orlop, shelf: Shelf, arguments: tuple[str, ...]
 ) -> None:
     assert orlop("image", "extract", shelf.ref, *arguments).status == 2
+
+
+@pytest.mark.parametrize("command", [("extract", "--to"), ("extract", "--tar"), ("export",)], ids=" ".join)
+def test_ctrl_c_leaves_nothing_half(home: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    upper, lower = layer({"a": os.urandom(300_000)}), layer({"b": b"x"})
+    held = faults.Hold(on=faults.on("GET", str(lower.descriptor.digest)), times=None)
+    verb, *option = command
+    with start(middleware=[held]) as own:
+        push_now(image([lower, upper]), own, "x", tags=["1"])
+        words = ["image", verb, f"{own.host}/x:1", *option, str(tmp_path / "new" / "out")]
+        (tmp_path / "new").mkdir()
+        with subprocess.Popen([sys.executable, "-m", "orlop", *words], env={"HOME": str(home)}) as running:
+            assert held.reached.wait(10)  # the upper layer was read
+            assert os.listdir(tmp_path / "new")
+            running.send_signal(signal.SIGINT)
+            assert running.wait(10) == 130
+        held.release()
+    # The folder itself may be there, and empty.
+    assert [path for path in listing(tmp_path / "new") if path != "out"] == []
 
 
 # --- export, save-layers -------------------------------------------------------------------------------

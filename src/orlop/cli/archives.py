@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop.cli.context import usage
-from orlop.cli.filesview import counted, notes_json, only_asked, opened, report, size_text, tell_notes
+from orlop.cli.filesview import counted, notes_json, only_asked, opened, report, size_text, tell_notes, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def write_archive(
         work = _export(
             app, client.steps, ref, file, paths=paths, follow=follow, layer=layer, limit=limit, progress=progress.at
         )
-        found = client.runtime.call(work)
+        found = written(client, work)
     tell_notes(app, found.notes, found.skipped)
     if file != "-":
         said = {

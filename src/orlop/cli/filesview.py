@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,14 +15,16 @@ from orlop.cli.table import facts, table
 from orlop.cli.table import size as size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Coroutine, Iterable, Iterator
     from typing import Any
 
-    from orlop import AsyncClient, Image
+    from orlop import AsyncClient, Client, Image
     from orlop.cli.context import App
     from orlop.image.layers import LayerStore
     from orlop.image.tree import ImageTree, Node
     from orlop.layer.attributes import Note
+
+R = TypeVar("R")
 
 _NOTES_SHOWN = 10
 
@@ -82,6 +84,17 @@ def only_asked(app: App, ref: str, *, layer: int | None = None, upto: int | None
     with app.client() as client:
         client.runtime.call(ask(client.steps))
     return True
+
+
+def written(client: Client, work: Coroutine[object, object, R]) -> R:
+    """Run what writes files, and return its result; Ctrl-C leaves nothing half."""
+    try:
+        return client.runtime.call(work)
+    except KeyboardInterrupt:
+        from orlop.layer.leftovers import abandon
+
+        abandon()
+        raise
 
 
 async def open_files(app: App, client: AsyncClient, ref: str, *, layer: int | None, removed: bool = False) -> ImageTree:
@@ -210,4 +223,5 @@ __all__ = [
     "size_option",
     "size_text",
     "tell_notes",
+    "written",
 ]

@@ -20,6 +20,7 @@ from orlop.layer.attributes import Attributes, Note, Notes, has_content
 from orlop.layer.entry import FILE, HARDLINK, clean
 from orlop.layer.extract import chosen
 from orlop.layer.folders import Folder
+from orlop.layer.leftovers import Leftover, live
 from orlop.layer.stage import Stage
 from orlop.layer.tarwrite import TarWriter
 
@@ -238,9 +239,9 @@ class _Archive:
 async def into_file(path: str) -> AsyncIterator[Callable[[bytes], object]]:
     """Give what writes to a file, which has its name only when the block has ended well. Raises StorageError."""
     folder, name = os.path.split(path)
-    part = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.part")
+    part = _Part(os.path.join(folder, f".{name}.{os.urandom(6).hex()}.part"))
     try:
-        with open(part, "xb", buffering=0) as file:  # noqa: ASYNC230  # opening is quick; what is long runs aside
+        with open(part.path, "xb", buffering=0) as file:  # noqa: ASYNC230  # opening is quick; what is long runs aside
 
             def write(data: bytes) -> None:
                 view = memoryview(data)
@@ -251,9 +252,21 @@ async def into_file(path: str) -> AsyncIterator[Callable[[bytes], object]]:
                     raise StorageError(path, f"cannot be written: {error.strerror or error}") from error
 
             yield write
-        os.replace(part, path)
+        os.replace(part.path, path)
     except OSError as error:
         raise StorageError(path, f"cannot be written: {error.strerror or error}") from error
     finally:
+        part.close()
+
+
+class _Part(Leftover):
+    """A file that is not whole yet."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        live.add(self)
+
+    def close(self) -> None:
+        live.discard(self)
         with suppress(OSError):
-            os.unlink(part)
+            os.unlink(self.path)

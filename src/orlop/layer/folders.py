@@ -22,12 +22,13 @@ BY_HANDLE = os.supports_dir_fd >= _CALLS and os.name != "nt"
 _INTO = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _KEPT_OPEN = 64
+_CLOSED = -1
 
 Name = str | bytes
 
 
 class Folder:
-    """One open folder. handle: its descriptor, None where paths are used. Close it in the end."""
+    """One open folder. handle: its descriptor, None where paths are used, -1 once it is closed. Close it in the end."""
 
     __slots__ = ("handle", "path")
 
@@ -105,9 +106,10 @@ class Folder:
         os.symlink(target, self.of(name), dir_fd=self.handle)
 
     def close(self) -> None:
-        """Close it; a second time does nothing."""
-        handle, self.handle = self.handle, None
-        if handle is not None:
+        """Close it; a second time does nothing. What is asked of it then fails, rather than meaning another folder."""
+        handle = self.handle
+        if handle is not None and handle >= 0:
+            self.handle = _CLOSED
             os.close(handle)
 
     def __enter__(self) -> Self:
@@ -148,7 +150,7 @@ class Descent:
         left, mark = self._stack.pop(), self._marks.pop()
         parent = self._stack[-1]
         try:
-            if left.handle is not None and parent.handle is None:
+            if parent.handle == _CLOSED and left.handle is not None:
                 parent.handle = os.open("..", _INTO, dir_fd=left.handle)
                 if _mark(parent) != mark:
                     raise StorageError(os.fsdecode(left.path), "its folder was moved while it was written")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import LimitError, StorageError
 from orlop.layer.aside import Aside
+from orlop.layer.leftovers import Leftover, live
 from orlop.layer.sinks import Sink
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _PART = 256 * 1024
 _AHEAD = 32
 
 
-class Stage:
+class Stage(Leftover):
     """A folder of contents, each a file that has its attributes already, by the keys of what they belong to.
 
     parent: an open folder on the disk where the files are to be. attributes: how to finish a file. limit: most bytes that
@@ -53,6 +54,7 @@ class Stage:
         self._parent, self._progress = parent, progress
         self._taken: set[Key] = set()
         self._open: set[_FileSink] = set()
+        self._closed = False
         self._lock = threading.Lock()
         self._writer: Aside[tuple[_FileSink, list[bytes | int], bool]] = Aside(
             self._write, "write", ahead=_AHEAD, alone_from=16
@@ -62,6 +64,7 @@ class Stage:
             self.folder = parent.enter(parent.raw(self.name))
         except OSError as error:
             raise self._wrong(error) from error
+        live.add(self)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._taken
@@ -90,6 +93,8 @@ class Stage:
     def hand(self, sink: _FileSink, parts: list[bytes | int], *, last: bool) -> None:
         """Take parts of a content, bytes or the sizes of holes. Raises what earlier ones raised."""
         with self._lock:
+            if self._closed:
+                raise StorageError(self.what, "the folder for what is read was given up")
             self._writer.put((sink, parts, last))
             if last:
                 self._taken.add(sink.key)
@@ -99,7 +104,12 @@ class Stage:
         self._writer.finish()
 
     def close(self) -> None:
-        """Remove the folder with all that is in it."""
+        """Remove the folder with all that is in it; a second time does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        live.discard(self)
         self._writer.close()
         for sink in self._open:
             sink.abandon()

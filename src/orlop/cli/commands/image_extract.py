@@ -19,6 +19,7 @@ from orlop.cli.filesview import (
     report,
     size_text,
     tell_notes,
+    written,
 )
 from orlop.cli.lazy import Command
 
@@ -78,7 +79,7 @@ def extract(
     with app.client() as client, Progress(app, "files") as progress:
         rules = Rules(force, False if no_owner else None, LIMIT if limit is None else limit, progress.at)
         work = _extract(app, client.steps, ref, str(to), paths, follow=follow, layer=layer, rules=rules)
-        found = client.runtime.call(work)
+        found = written(client, work)
     told(app, found)
 
 

@@ -8,7 +8,7 @@ import click
 
 from orlop.cli import options
 from orlop.cli.commands.image_extract import extracted_json, extracted_text
-from orlop.cli.filesview import limit_option, only_asked, opened, tell_notes
+from orlop.cli.filesview import limit_option, only_asked, opened, tell_notes, written
 from orlop.cli.lazy import Command
 from orlop.cli.render import Answer, lines, show
 from orlop.cli.table import table
@@ -61,7 +61,7 @@ def save_layers(
         return
     with app.client() as client, Progress(app, "layers") as progress:
         rules = Rules(force, False if no_owner else None, LIMIT if limit is None else limit, progress.at)
-        found = client.runtime.call(_save(app, client.steps, ref, to, squash=not no_squash, layer=layer, rules=rules))
+        found = written(client, _save(app, client.steps, ref, to, squash=not no_squash, layer=layer, rules=rules))
     for one in found:
         tell_notes(app, one.notes, one.skipped)
     show(
