@@ -133,6 +133,8 @@ async def gather(
     cover = Cover()
     lowest_unknown = min((number for number in numbers if number not in found), default=-1)
     for number in reversed(numbers):
+        if number not in found and (same := await store.known(layers[number])) is not None:
+            found[number] = same  # the layer is there twice
         if number not in found:
             take = _taker(number, stage, chosen, cover) if stage is not None else _nothing
             found[number] = await store.scan(layers[number], take)

@@ -88,6 +88,21 @@ def test_each_layer_is_read_once(to: Path) -> None:
     assert sorted(case.source.opened) == sorted((blob.descriptor.digest, 0) for blob in layers)
 
 
+def test_a_layer_that_is_there_twice_is_read_once_where_nothing_of_it_is_seen_twice(to: Path) -> None:
+    twice = layer(file("a", b"1"))
+    case = Case(twice, layer(file("b")), twice)
+    case.extract(to)
+    assert [digest for digest, _ in case.source.opened].count(twice.descriptor.digest) == 1
+    assert listing(to) == ["a", "b"]
+
+
+def test_a_layer_that_is_there_twice_with_a_removal_between(to: Path) -> None:
+    twice = layer(file("a", b"1"), file("b", b"2"))
+    Case(twice, layer(file(".wh.a", b""), hardlink("c", "b")), twice).extract(to)
+    assert listing(to) == ["a", "b", "c"]
+    assert [(to / name).read_bytes() for name in ("a", "b", "c")] == [b"1", b"2", b"2"]
+
+
 def test_what_upper_layers_hide_is_not_written(to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     sink = Stage.sink
