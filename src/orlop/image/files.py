@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from orlop.errors import InputError, NotFoundError
-from orlop.image.tree import GONE, Node, fill, layer_numbers, not_a_file, nothing, stated
+from orlop.image.links import fill, stated
+from orlop.image.tree import GONE, Node, layer_numbers, not_a_file, nothing
 from orlop.layer.entry import (
     BLOCK_DEVICE,
     CHARACTER,

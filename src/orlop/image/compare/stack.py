@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import LimitError
-from orlop.image.tree import GONE, Inode, fill, stated
+from orlop.image.links import fill, stated
+from orlop.image.tree import GONE, Inode
 from orlop.layer.entry import DIRECTORY, HARDLINK, NO_XATTRS, SYMLINK, Entry, clean
 from orlop.layer.overlay import LINKS_LIMIT, LayerTree
 

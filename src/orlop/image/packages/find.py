@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import InputError, IntegrityError, LimitError
+from orlop.image.links import lead
 from orlop.image.osinfo import PATHS, parse_os_release
-from orlop.image.tree import layer_numbers, lead
+from orlop.image.tree import layer_numbers
 from orlop.layer.entry import FILE, HARDLINK, clean
 from orlop.layer.overlay import LINKS_LIMIT, LayerTree, MergedTree
 from orlop.layer.packages.evidence import Gatherer, Told, named
