@@ -64,7 +64,7 @@ class Checker:
             if recalled is not None:
                 verdicts, trace = recalled
                 return self._report(asked, home, digest, verdicts, trace, remembered=True)
-        manifest = await self._engine.manifest(home, digest)
+        manifest = await self._engine.manifest(home, digest, shared=False)
         if isinstance(manifest, Absent):
             return _failed(asked, digest, manifest.error)
         trace = Trace()

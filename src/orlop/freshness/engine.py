@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from orlop.errors import LimitError, ManifestNotFoundError, OrlopError, RepositoryNotFoundError
+from orlop.content.base import Resolved
+from orlop.errors import LimitError, ManifestNotFoundError, OrlopError, RateLimitedError, RepositoryNotFoundError
 from orlop.freshness.asking import ChainMatch
 from orlop.freshness.once import Once
 from orlop.freshness.values import Absent, BaseName
 from orlop.model.digest import Digest
 from orlop.model.imageconfig import parse_config
+from orlop.model.manifest import parse_manifest
 from orlop.model.reference import Reference, Repository, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orlop.content.base import Located, Resolved, Source
+    from orlop.content.base import Located, Source
     from orlop.freshness.asking import Answer, Steps, Want
     from orlop.freshness.notebook import Notebook
     from orlop.freshness.values import PlatformImage
@@ -30,7 +32,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DOCUMENTS_ROOM = 64 * 1024 * 1024
-"""Bytes of manifests and configs that a run keeps at hand; the cache, if there is one, keeps more."""
+"""Bytes of manifests, and of configs, that a run keeps at hand; the cache, if there is one, keeps more."""
+BASES_ROOM = 1024
+"""Manifests that a run keeps parsed. What one image alone has is not worth that memory."""
+RESERVE = 0.2
+"""The part of a registry's quota that is left alone."""
 NAMES_ROOM = 100_000
 """Tags whose digests a run keeps in mind."""
 TAGS_LIMIT = 100_000
@@ -75,22 +81,48 @@ class Trace:
             self.trouble = True
 
 
+class Quota(NamedTuple):
+    """What a registry grants: ``limit`` requests for manifests in a while, ``remaining`` of them now; None where it does not say.
+
+    counts: whether it counts them at all.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    counts: bool = False
+
+    @property
+    def is_short(self) -> bool:
+        """Whether no more is left than what is kept for others."""
+        return self.limit is not None and self.remaining is not None and self.remaining <= self.limit * RESERVE
+
+
+NO_QUOTA = Quota()
+
+
 class Engine:
-    """Asks sources. open_: leads from a name to its source, as the client's ``open``. notebook: what earlier runs saw."""
+    """Asks sources. open_: leads from a name to its source, as the client's ``open``. notebook: what earlier runs saw.
+
+    quota: what the registry of a repository grants, as far as it said.
+    """
 
     def __init__(
         self,
         open_: Callable[[str | Reference], Awaitable[Located]],
         runtime: Runtime,
         notebook: Notebook,
+        quota: Callable[[Repository], Quota] = lambda _: NO_QUOTA,
     ) -> None:
-        self._open, self._runtime, self.notebook = open_, runtime, notebook
+        self._open, self._runtime, self.notebook, self._quota = open_, runtime, notebook, quota
         self.shelf: dict[object, PlatformImage] = {}
         """What inquiries made of documents, for one another."""
         self._places: dict[BaseName, Place] = {}
         self._sources: dict[Repository, Source] = {}
         self._names: Once[Resolved] = Once(runtime, NAMES_ROOM)
-        self._manifests: Once[Manifest] = Once(runtime, DOCUMENTS_ROOM, lambda manifest: manifest.size)
+        self._raw: Once[tuple[str, bytes]] = Once(runtime, DOCUMENTS_ROOM, lambda document: len(document[1]))
+        self._bases: Once[Manifest] = Once(runtime, BASES_ROOM)
+        self._arrived: dict[str, Manifest] = {}
+        self._first: dict[str, Place] = {}
         self._configs: Once[ImageConfig] = Once(runtime, DOCUMENTS_ROOM, lambda config: len(config.raw))
         self._tags: Once[tuple[str, ...]] = Once(runtime, TAGS_LIMIT, len)
 
@@ -115,18 +147,37 @@ class Engine:
         return made
 
     async def resolve(self, place: Place) -> Resolved | Absent:
-        """Return what a name points to now: one HEAD for all who ask in this run."""
-        name = place.name
+        """Return what a name points to now: one request for all who ask in this run."""
+        key = f"{place.key} {place.name.value}"
+        return self._names.known(key) or await self._names.get(key, lambda: self._asked(place))
 
-        async def ask() -> Resolved:
-            try:
-                return await place.source.resolve(name)
-            except ManifestNotFoundError:
-                if isinstance(name, Tag):
-                    await self._need_repository(place)
-                raise
+    async def _asked(self, place: Place) -> Resolved:
+        try:
+            if not self._may_fetch(place):
+                return await place.source.resolve(place.name)
+            manifest = await place.source.manifest(place.name)
+        except ManifestNotFoundError:
+            if isinstance(place.name, Tag):
+                await self._need_repository(place)
+            raise
+        self._keep(manifest)
+        return Resolved(manifest.descriptor)
 
-        return await self._names.get(f"{place.key} {name.value}", ask)
+    def _may_fetch(self, place: Place) -> bool:
+        """Whether a name is fetched without a HEAD before: no run has seen it, so that its manifest is most likely new as well.
+
+        Not where manifests are counted (Q2), nor for further names of one repository, which may be of one digest (Q4).
+        """
+        base = place.base
+        return (
+            base.repository is not None
+            and base.tag is not None
+            and base.digest is None
+            and self.notebook.keeps
+            and self._first.setdefault(place.key, place) is place
+            and not self._quota(base.repository).counts
+            and not self.notebook.knows(str(base.repository), base.tag.value)
+        )
 
     @staticmethod
     async def _need_repository(place: Place) -> None:
@@ -139,36 +190,82 @@ class Engine:
         except OrlopError:
             pass  # a list that is not to be had says nothing
 
-    async def manifest(self, place: Place, digest: Digest) -> Manifest | Absent:
-        """Return the manifest of a digest."""
-        found = self._manifests.known(digest.value)
-        if found is not None and not isinstance(found, Absent):
+    # --- documents -----------------------------------------------------------------------------------
+
+    def _keep(self, manifest: Manifest) -> None:
+        key = manifest.digest.value
+        self._raw.keep(key, (manifest.media_type, manifest.raw))
+        if len(self._arrived) < BASES_ROOM:
+            self._arrived[key] = manifest
+
+    async def manifest(self, place: Place, digest: Digest, *, shared: bool) -> Manifest | Absent:
+        """Return the manifest of a digest: one GET in this run. shared: many will ask for it, so that it is worth to stay parsed."""
+        key = digest.value
+        found = self._bases.known(key)
+        if found is not None:
             return found
-        # What one place does not have, another may.
-        key = f"{place.key} {digest.value}"
-        missing = self._manifests.known(key)
-        if missing is not None:
-            return missing
+        fetched = self._arrived.pop(key, None)
+        if fetched is None:
+            # What one place does not have, another may.
+            missing = self._raw.known(f"{place.key} {key}")
+            if isinstance(missing, Absent):
+                return missing
 
-        async def fetch() -> Manifest:
-            return await place.source.manifest(digest)
+            async def fetch() -> tuple[str, bytes]:
+                nonlocal fetched
+                first = self._first.get(place.key)
+                if first is not None and first is not place:
+                    await self.resolve(first)  # it may be on its way with this very manifest
+                    there = self._raw.known(key)
+                    if there is not None and not isinstance(there, Absent):
+                        return there
+                self._check_quota(place)
+                fetched = await place.source.manifest(digest)
+                return fetched.media_type, fetched.raw
 
-        made = await self._manifests.get(digest.value, fetch)
-        if isinstance(made, Absent):
-            self._manifests.drop(digest.value, made)
-            self._manifests.keep(key, made)
-        return made
+            stored = await self._raw.get(key, fetch)
+            if isinstance(stored, Absent):
+                self._raw.drop(key, stored)
+                self._raw.keep(f"{place.key} {key}", stored)
+                return stored
+            if fetched is None:
+                fetched = parse_manifest(stored[1], stored[0], expected=digest)
+        if shared:
+            self._bases.keep(key, fetched)
+        return fetched
 
-    async def named(self, place: Place) -> tuple[Digest, Manifest] | Absent:
-        """Return what a name points to now, and its manifest."""
+    async def named(self, place: Place, *, shared: bool) -> Manifest | Absent:
+        """Return the manifest that a name points to now."""
         resolved = await self.resolve(place)
         if isinstance(resolved, Absent):
             return resolved
-        digest = resolved.descriptor.digest
-        manifest = await self.manifest(place, digest)
-        if isinstance(manifest, Absent):
+        manifest = await self.manifest(place, resolved.descriptor.digest, shared=shared)
+        if not isinstance(manifest, Absent) or manifest.kind != "not-found" or isinstance(place.name, Digest):
             return manifest
-        return manifest.digest, manifest
+        return await self._unlike(place)
+
+    async def _unlike(self, place: Place) -> Manifest | Absent:
+        """Return what a GET of a name answers where HEAD names a digest that is not there. The run goes on with that."""
+        key = f"{place.key} {place.name.value}"
+
+        async def fetch() -> tuple[str, bytes]:
+            manifest = await place.source.manifest(place.name)
+            self._keep(manifest)
+            self._names.keep(key, Resolved(manifest.descriptor))
+            return manifest.media_type, manifest.raw
+
+        stored = await self._raw.get(key, fetch)
+        return stored if isinstance(stored, Absent) else parse_manifest(stored[1], stored[0])
+
+    def _check_quota(self, place: Place) -> None:
+        """Raise RateLimitedError where the registry has little left to grant, which is for others (Q5)."""
+        repository = place.base.repository
+        if repository is None:
+            return
+        quota = self._quota(repository)
+        if quota.is_short:
+            reason = f"{quota.remaining} of {quota.limit} requests are left, and kept for others"
+            raise RateLimitedError("GET", place.key, 429, (), reason)
 
     # --- wants ---------------------------------------------------------------------------------------
 
@@ -194,14 +291,14 @@ class Engine:
         except OrlopError as error:
             return Absent.of(error)
         if want.kind == "manifest":
+            shared = want.place is not None
             digest = want.descriptor.digest if want.descriptor is not None else want.digest
             if digest is not None:
-                return await self.manifest(place, digest)
-            found = await self.named(place)
-            if isinstance(found, Absent):
-                return found
-            trace.places[str(place.base)] = found[0].value
-            return found[1]
+                return await self.manifest(place, digest, shared=shared)
+            found = await self.named(place, shared=shared)
+            if not isinstance(found, Absent):
+                trace.places[place.base.text] = found.digest.value
+            return found
         if want.kind == "config":
             return await self._config(place, want)
         if want.kind == "blob":

@@ -111,6 +111,10 @@ class Notebook:
         """Return a verdict that is kept, or None."""
         return None if self._observed is None else self._observed.recall(key)
 
+    def knows(self, repository: str, tag: str) -> bool:
+        """Whether an earlier run saw this tag."""
+        return self._observed is not None and self._observed.knows(repository, tag)
+
     def bases(self, chains: Sequence[str]) -> list[KnownBase]:
         """Return bases known by these chain ids, the longest first."""
         return [] if self._observed is None else self._observed.bases(chains)

@@ -157,6 +157,11 @@ class Observations:
         )
         return [Sighting(*row) for row in rows]
 
+    def knows(self, repository: str, tag: str) -> bool:
+        """Whether the tag was ever seen."""
+        row = self._execute("SELECT 1 FROM sightings WHERE repository = ? AND tag = ? LIMIT 1", (repository, tag))
+        return row.fetchone() is not None
+
     # --- lists of tags (T10) --------------------------------------------------------------------------
 
     def keep_tags(self, repository: str, tags: Iterable[str], at: float) -> None:
