@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,11 @@ def test_an_authfile_is_used_alone(orlop: Orlop, hub: Profile, home: Path, tmp_p
     assert not (home / ".docker").exists()
     assert orlop("tag", "list", f"{hub.host}/team/app", "--authfile", str(file)).status == 0
     assert orlop("tag", "list", f"{hub.host}/team/app").status == 4
+
+
+def test_an_authfile_that_is_no_file_is_9(orlop: Orlop, hub: Profile, tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to(os.devnull)
+    assert login(orlop, hub.host, "--authfile", str(tmp_path / "null")).status == 9
 
 
 def test_a_registry_that_cannot_be_reached_only_warns(orlop: Orlop, home: Path) -> None:

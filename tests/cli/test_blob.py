@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,3 +67,32 @@ def test_a_wrong_blob_is_5_and_no_file(orlop: Orlop, tmp_path: Path) -> None:
 def test_a_tag_is_no_blob(orlop: Orlop, harbour: Harbour) -> None:
     said = orlop("blob", "get", f"{harbour.single}:latest")
     assert (said.status, "a blob is named REPO@DIGEST" in said.notes) == (2, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs named pipes")
+def test_what_is_no_file_is_written_to_and_stays(orlop: Orlop, harbour: Harbour, blob: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert orlop("blob", "get", blob, "--to", str(pipe)).status == 0
+        assert str(Digest.of(os.read(reader, 65536))) == blob.rpartition("@")[2]
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_device_is_9(orlop: Orlop, harbour: Harbour, blob: str, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    said = orlop("blob", "get", blob, "--to", str(full))
+    assert (said.status, "No space left on device" in said.notes) == (9, True)
+    assert full.is_symlink()
+
+
+def test_a_link_is_followed(orlop: Orlop, harbour: Harbour, blob: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert orlop("blob", "get", blob, "--to", str(tmp_path / "link")).status == 0
+    assert str(Digest.of((tmp_path / "file").read_bytes())) == blob.rpartition("@")[2]
+    assert (tmp_path / "link").is_symlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -208,6 +209,9 @@ def test_the_payload_as_it_is_stored(orlop: Orlop, quay: Quay, tmp_path: Path) -
     file = tmp_path / "out"
     assert orlop(*note, "--to", str(file)).raw == b""
     assert file.read_bytes() == quay.envelope
+    (tmp_path / "null").symlink_to(os.devnull)
+    assert orlop(*note, "--to", str(tmp_path / "null")).status == 0
+    assert (tmp_path / "null").is_symlink()
     assert orlop("referrer", "get", quay.ref, "--digest", str(quay.sbom.digest)).json == made.SPDX
     blob = str(quay.sbom.blobs[-1].descriptor.digest)
     assert orlop("referrer", "get", quay.ref, "--digest", blob).json == made.SPDX

@@ -104,6 +104,13 @@ def test_a_folder_in_place_of_the_file_is_9(orlop: Orlop, home: Path) -> None:
     assert orlop("settings", "set", "output", "json").status == 9
 
 
+def test_a_device_in_place_of_the_file_stays_one(orlop: Orlop, tmp_path: Path) -> None:
+    env = {"ORLOP_SETTINGS": str(tmp_path / "null")}
+    (tmp_path / "null").symlink_to(os.devnull)
+    assert orlop("settings", "get", env=env).status == 0
+    assert orlop("settings", "set", "output", "json", env=env).status == 9
+
+
 def test_a_write_that_fails_leaves_the_old_file(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "settings.json"
     path.write_text('{"output": "json"}', "utf-8")

@@ -69,6 +69,8 @@ def write(path: str, document: Document) -> None:
     path = os.path.realpath(path)  # a linked config.json (dotfiles) stays a link
     data = json.dumps(document, indent="\t", ensure_ascii=False).encode() + b"\n"
     temporary = f"{path}.{os.getpid()}.tmp"
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise StorageError(path, "it cannot be written: it is no file")  # /dev/null would become one
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         try:

@@ -237,6 +237,8 @@ def write(path: str, document: Mapping[str, object]) -> None:
     """Put the document in place of the file at once; links are followed. Raises StorageError."""
     path = os.path.realpath(path)
     part = f"{path}.{os.getpid()}.part"
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise StorageError(path, "cannot be written: it is no file")  # /dev/null would become one
     data = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)

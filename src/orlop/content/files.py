@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,11 +37,15 @@ class Save:
     async def run(self) -> int:
         """Write the blob to ``path`` and return its size in bytes.
 
-        The renamed file survives a kill of this process; like other clients' it is not forced to the disk. What has come is kept in ``.<name>.<digest>.part`` beside it until it is whole and verified, then renamed; a
-        later call goes on from there. Raises StorageError for a full disk or an unwritable place, and what opening
-        the blob raises.
+        What has come is kept in ``.<name>.<digest>.part`` beside it until it is whole and verified, then renamed; a
+        later call goes on from there. The renamed file survives a kill of this process; like other clients' it is not
+        forced to the disk. A link is followed, and what is no file (a pipe, ``/dev/null``) is written to as it is.
+        Raises StorageError for a full disk or an unwritable place, and what opening the blob raises.
         """
-        folder, name = os.path.split(self.path)
+        real = replaceable(self.path)
+        if real is None:
+            return await self._into_special()
+        folder, name = os.path.split(real)
         part = os.path.join(folder, f".{name}.{self.digest.short}.part")
         try:
             file = await self.runtime.run(_append, part)
@@ -51,10 +56,24 @@ class Save:
                 raise
             finally:
                 file.close()
-            os.replace(part, self.path)
+            os.replace(part, real)
         except OSError as error:
             raise StorageError(self.path, f"cannot be written: {error.strerror or error}") from error
         return written
+
+    async def _into_special(self) -> int:
+        """Write to a device or a pipe, which a renamed file would take the place of."""
+        done = 0
+        try:
+            with await self.runtime.run(_device, self.path) as file:
+                async with self.source.open(self.digest) as stream:
+                    async for chunk in stream:
+                        await self.runtime.run(_write, file, chunk)
+                        done += len(chunk)
+                        self._tell(done)
+        except OSError as error:
+            raise StorageError(self.path, f"cannot be written: {error.strerror or error}") from error
+        return done
 
     async def _fill(self, file: BinaryIO) -> int:
         check = Verifier(f"blob {self.source.name}@{self.digest}", self.digest, self.size)
@@ -84,6 +103,22 @@ class Save:
     def _tell(self, done: int) -> None:
         if self.progress is not None:
             self.progress(done)
+
+
+def replaceable(path: str) -> str | None:
+    """Return the file whose place a new one may take, links followed; None for a device, a pipe or a folder.
+
+    ``/dev/stdout`` is a link and has to stay one, and ``/dev/null`` would become a file.
+    """
+    try:
+        special = not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        special = False
+    return None if special else os.path.realpath(path)
+
+
+def _device(path: str) -> BinaryIO:
+    return open(path, "wb", buffering=0)
 
 
 def _append(path: str) -> BinaryIO:

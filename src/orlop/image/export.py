@@ -8,10 +8,11 @@ gives the same archive every time.
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from orlop.content.files import replaceable
 from orlop.errors import LimitError, StorageError
 from orlop.image.extract import LIMIT, resolved
 from orlop.image.gather import Wanted, fetch, gather, worth_single
@@ -25,7 +26,7 @@ from orlop.layer.stage import Stage
 from orlop.layer.tarwrite import TarWriter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from orlop.image.layers import LayerStore
     from orlop.image.tree import ImageTree
@@ -237,11 +238,32 @@ class _Archive:
 
 @asynccontextmanager
 async def into_file(path: str) -> AsyncIterator[Callable[[bytes], object]]:
-    """Give what writes to a file, which has its name only when the block has ended well. Raises StorageError."""
-    folder, name = os.path.split(path)
+    """Give what writes to a file, which has its name only when the block has ended well. Raises StorageError.
+
+    A link is followed, and what is no file (a pipe, ``/dev/null``) is written to as it is.
+    """
+    real = replaceable(path)
+    if real is None:
+        with _written(path, path, "wb") as write:
+            yield write
+        return
+    folder, name = os.path.split(real)
     part = _Part(os.path.join(folder, f".{name}.{os.urandom(6).hex()}.part"))
     try:
-        with open(part.path, "xb", buffering=0) as file:  # noqa: ASYNC230  # opening is quick; what is long runs aside
+        with _written(path, part.path, "xb") as write:
+            yield write
+        os.replace(part.path, real)
+    except OSError as error:
+        raise StorageError(path, f"cannot be written: {error.strerror or error}") from error
+    finally:
+        part.close()
+
+
+@contextmanager
+def _written(shown: str, path: str, mode: Literal["wb", "xb"]) -> Iterator[Callable[[bytes], object]]:
+    """Open a file and give what writes to it; ``shown`` is its name in errors."""
+    try:
+        with open(path, mode, buffering=0) as file:
 
             def write(data: bytes) -> None:
                 view = memoryview(data)
@@ -249,14 +271,11 @@ async def into_file(path: str) -> AsyncIterator[Callable[[bytes], object]]:
                     while view:
                         view = view[file.write(view) :]
                 except OSError as error:
-                    raise StorageError(path, f"cannot be written: {error.strerror or error}") from error
+                    raise StorageError(shown, f"cannot be written: {error.strerror or error}") from error
 
             yield write
-        os.replace(part.path, path)
     except OSError as error:
-        raise StorageError(path, f"cannot be written: {error.strerror or error}") from error
-    finally:
-        part.close()
+        raise StorageError(shown, f"cannot be written: {error.strerror or error}") from error
 
 
 class _Part(Leftover):

@@ -213,3 +213,16 @@ def test_headers_are_as_tarfile_and_posix_want_them() -> None:
     assert len(block) == 512
     info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     assert (info.name, info.size, info.mode, info.type) == ("a", 1, 0o644, tarfile.REGTYPE)
+
+
+def test_what_is_no_file_is_written_to_and_a_link_is_followed(tmp_path: Path) -> None:
+    async def write(path: Path) -> None:
+        async with into_file(str(path)) as into:
+            into(b"whole")
+
+    (tmp_path / "null").symlink_to(os.devnull)
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for name in ("null", "link"):
+        step(write(tmp_path / name))
+        assert (tmp_path / name).is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"whole"

@@ -128,10 +128,14 @@ def _shown(chunk: bytes) -> bytes:
 
 
 def _to_file(data: bytes, to: str) -> None:
-    part = f"{to}.part"
+    from orlop.content.files import replaceable
+
+    real = replaceable(to)
+    part = f"{real}.part" if real else to
     try:
         with open(part, "wb") as file:
             file.write(data)
-        os.replace(part, to)
+        if real:
+            os.replace(part, real)
     except OSError as error:
         raise StorageError(to, f"cannot be written: {error.strerror or error}") from error
