@@ -73,9 +73,9 @@ class Pass:
         if self._size is not None and inflater.packed_size < self._size:
             raise TruncatedError(self.what, self._size, inflater.packed_size)
         inflater.finish()
-        self._scanner.finish()
         self._aside.finish()
         diff_id = self._contents.digest() if self._hashed else None
+        self._scanner.finish(proven=not self._hashed or diff_id == self._diff_id)
         if diff_id is not None and self._diff_id is not None and diff_id != self._diff_id:
             raise DigestMismatchError(f"the archive in {self.what}", str(self._diff_id), str(diff_id))
         return LayerIndex(

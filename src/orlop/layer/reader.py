@@ -76,8 +76,8 @@ class LayerReader:
         if self._digest is not None and digest != self._digest:
             raise DigestMismatchError(self.what, str(self._digest), str(digest))
         inflater.finish()
-        self._scanner.finish()
         diff_id = self._unpacked.digest() if self._unpacked else None
+        self._scanner.finish(proven=diff_id is not None and diff_id == self._diff_id)
         if self._diff_id is not None and diff_id != self._diff_id:
             raise DigestMismatchError(f"the archive in {self.what}", str(self._diff_id), str(diff_id))
         return Summary(

@@ -244,7 +244,8 @@ def damaged(how: str) -> tuple[Case, type[OrlopError]]:
     if how == "tar cut short":
         return Case(packed(GOOD[:30_000])), TruncatedError
     if how == "tar without an end":
-        return Case(packed(GOOD[:-1024])), TruncatedError
+        members = -(-len(GOOD.rstrip(b"\0")) // 512) * 512
+        return Case(packed(GOOD[:members], diff_id=Digest.of(GOOD))), TruncatedError
     if how == "gzip cut short":
         return Case(archive_layer(blob.data[:-9000], media_type=OCI_LAYER_GZIP, diff_id=blob.diff_id)), IntegrityError
     if how == "garbage after the gzip":

@@ -63,6 +63,14 @@ def test_another_archive_than_stated_is_refused() -> None:
         read(BLOB.data, diff_id=Digest.of(b"other"))
 
 
+def test_an_archive_without_its_end_passes_only_as_the_one_that_is_stated() -> None:
+    data = layer({"f": b"x"}, compression="").data.rstrip(b"\0").ljust(1024, b"\0")
+    assert [entry.path for entry in read(data, diff_id=Digest.of(data)).entries] == ["f"]
+    for stated in (None, Digest.of(b"other")):
+        with pytest.raises(TruncatedError):
+            read(data, diff_id=stated)
+
+
 def test_more_bytes_than_stated_are_refused_before_they_are_inflated() -> None:
     with pytest.raises(SizeMismatchError):
         read(BLOB.data, size=len(BLOB.data) - 1)

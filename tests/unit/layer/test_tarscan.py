@@ -387,6 +387,25 @@ def test_an_archive_that_is_cut_between_members_says_that_its_end_is_missing() -
         scan(archive(member("a"), member("b"))[:1024])
 
 
+@pytest.mark.parametrize("step", [1, 100_000])
+def test_an_archive_whose_digest_is_proven_may_end_behind_a_member(step: int) -> None:
+    data = archive(member("a", b"x" * 600), member("b"))
+    whole = len(data.rstrip(b"\0")) // 512 * 512 + 512
+    scanner = Scanner("an archive")
+    found = [entry.path for at in range(0, whole, step) for entry in scanner.feed(data[:whole][at : at + step])]
+    scanner.finish(proven=True)
+    assert found == ["a", "b"]
+
+
+def test_a_proven_digest_excuses_no_cut_within_a_member() -> None:
+    data = archive(member("a" * 150, b"x" * 600))
+    for length in range(1, len(data.rstrip(b"\0")) // 512 * 512 + 512):
+        scanner = Scanner("an archive")
+        with pytest.raises(IntegrityError):  # either may tell
+            scanner.feed(data[:length])
+            scanner.finish(proven=True)
+
+
 def test_one_block_of_zeros_is_end_enough() -> None:
     assert len(scan(header() + bytes(512))) == 1
 
