@@ -139,7 +139,9 @@ def test_rules_come_from_dives_file_too_and_options_go_first(orlop: Orlop, pushe
     assert orlop("image", "size", f"{pushed.host}/x:1", "--rules", str(rules), "--lowest-efficiency", "0").status == 0
 
 
-@pytest.mark.parametrize("text", ["rules:\n  lowestEficiency: 1\n", "lowestEfficiency: much\n", None])
+@pytest.mark.parametrize(
+    "text", ["rules:\n  lowestEficiency: 1\n", "lowestEfficiency: much\n", "lowestEfficiency: 95\n", None]
+)
 def test_a_file_of_rules_that_is_none_is_told(orlop: Orlop, tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "rules"
     if text is not None:
@@ -149,7 +151,7 @@ def test_a_file_of_rules_that_is_none_is_told(orlop: Orlop, tmp_path: Path, text
     assert str(path) in said.notes
 
 
-@pytest.mark.parametrize("value", ["much", "-1", "nan", ""])
+@pytest.mark.parametrize("value", ["much", "-1", "nan", "", "95", "101%"])
 def test_a_fraction_that_is_none_is_told(orlop: Orlop, value: str) -> None:
     assert orlop("image", "size", "127.0.0.1:1/x", "--lowest-efficiency", value).status == 2
 

@@ -30,7 +30,7 @@ _SHARE = "a fraction from 0 to 1, or a percentage with %"
 
 def _share(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
     try:
-        return None if value is None else share(value)
+        return None if value is None else share(value, 1 if parameter.name == "lowest_efficiency" else None)
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is not {error}.", ctx, parameter) from None
 
@@ -42,14 +42,14 @@ def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
         raise click.BadParameter(f"{value!r} is not {error}.", ctx, parameter) from None
 
 
-def share(text: str) -> float:
-    """Return the fraction that ``0.95`` or ``95%`` means. Raises ValueError."""
+def share(text: str, most: float | None = None) -> float:
+    """Return the fraction that ``0.95`` or ``95%`` means. most: what it may be. Raises ValueError."""
     number = text.strip()
     try:
         value = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
     except ValueError:
         raise ValueError(_SHARE) from None
-    if not 0 <= value < float("inf"):
+    if not 0 <= value < float("inf") or (most is not None and value > most):
         raise ValueError(_SHARE)
     return value
 
@@ -254,7 +254,7 @@ def read_rules(path: str) -> Rules:
     try:
         efficiency, wasted, user = (found.get(name) for name in _RULES)
         return Rules(
-            None if efficiency is None else share(efficiency),
+            None if efficiency is None else share(efficiency, 1),
             None if wasted is None else parse_size(wasted),
             None if user is None else share(user),
         )
