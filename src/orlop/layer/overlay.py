@@ -26,6 +26,10 @@ _AUFS = ".wh..wh."  # AUFS's own files: image-spec keeps the prefix for them, an
 LINKS_LIMIT = 40
 """Links on the way of one path, as in Linux."""
 
+# Folders of a tree that are remembered by path, and the characters of such a path.
+_MOST_FOLDERS = 65_536
+_SHORT = 512
+
 
 class Node:
     """A path in a layer or in a merged tree.
@@ -80,7 +84,7 @@ class LayerTree:
         self._limits = limits
         self._nodes = self._steps = 0
         self.root = Node(folder=True)
-        self._last = ("", self.root)
+        self._folders = {"": self.root}  # by path, links followed: most members are in a folder that another is in
 
     def add(self, entry: Entry) -> None:
         """Take the next member of the archive. Raises IntegrityError for a whiteout that names no path."""
@@ -92,8 +96,9 @@ class LayerTree:
                 self.root.entry = entry
         elif _AUFS not in entry.path or not any(part.startswith(_AUFS) for part in folder.split("/")):
             node = self._child(self._folder(folder), name)
-            if not (node.folder and entry.kind == DIRECTORY):
-                self._last = ("", self.root)  # the folder that was remembered may be gone
+            before = node.entry
+            if (node.folder and entry.kind != DIRECTORY) or (before is not None and before.kind == SYMLINK):
+                self._forget()
             node.put(entry)
 
     def imply(self, path: str) -> None:
@@ -134,8 +139,9 @@ class LayerTree:
 
     def _folder(self, path: str) -> Node:
         """Return the node of a folder, made where it is missing; links of this layer are followed, as a program that unpacks does."""
-        if path == self._last[0]:
-            return self._last[1]
+        known = self._folders.get(path)
+        if known is not None:
+            return known
         node = self.root
         trail = [node]
         todo = path.split("/")[::-1]
@@ -160,12 +166,21 @@ class LayerTree:
                     node, trail = self.root, [self.root]
                 todo += child.entry.link.split("/")[::-1]
                 continue
-            child.become_folder()
+            if not child.folder:
+                if child.entry is not None:
+                    self._forget()
+                child.become_folder()
             node = child
             trail.append(node)
-        if path:
-            self._last = (path, node)
+        if len(path) <= _SHORT:
+            if len(self._folders) >= _MOST_FOLDERS:
+                self._forget()
+            self._folders[path] = node
         return node
+
+    def _forget(self) -> None:
+        """Look for folders anew: one that was remembered is gone, or was reached through a link that is."""
+        self._folders = {"": self.root}
 
 
 class Found(NamedTuple):

@@ -181,7 +181,22 @@ def test_more_paths_than_the_limit_are_refused() -> None:
 def test_links_that_cost_too_many_steps_are_refused() -> None:
     far = "a/../" * 300
     with pytest.raises(LimitError, match="steps through links"):
-        tree(f"l -> {far}b", *(f"l/{n % 2}/x" for n in range(100)), limits=Limits(steps=1000))
+        tree(f"l -> {far}b", *(f"l/{n}/x" for n in range(100)), limits=Limits(steps=1000))
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        (["a/x", "b/y", "l -> a", "l/1", "l -> b", "l/2"], {"a/x", "a/1", "b/y", "b/2", "l"}),
+        (["a/d/x", "a/d/y", "a", "a/d/z"], {"a/d/z"}),
+        (["a/", "l -> a", "l/1", "l/", "l/2"], {"a/1", "l/2"}),
+        (["a/d/x", "a/d -> ../b", "a/d/y"], {"a/d", "b/y"}),
+    ],
+)
+def test_a_folder_that_was_met_before_is_looked_for_anew_where_the_way_to_it_has_changed(
+    members: list[str], expected: set[str]
+) -> None:
+    assert set(paths(members)) == expected
 
 
 def test_a_path_of_thousands_of_folders_is_walked_without_recursion() -> None:
