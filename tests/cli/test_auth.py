@@ -64,6 +64,7 @@ def test_a_wrong_password_is_refused_and_not_kept(orlop: Orlop, hub: Profile, ho
     said = login(orlop, hub.host, password="wrong-one")
     assert said.status == 4
     assert "wrong-one" not in said.notes
+    assert "hint: check the user name and the password" in said.notes
     assert not (home / ".docker/config.json").exists()
 
 
@@ -85,6 +86,7 @@ def test_a_registry_that_cannot_be_reached_only_warns(orlop: Orlop, home: Path) 
     said = login(orlop, "127.0.0.1:1")
     assert said.status == 0
     assert "warning: the password was not tried" in said.notes
+    assert said.notes.endswith("kept mary's sign-in to 127.0.0.1:1\n")
     assert (home / ".docker/config.json").exists()
 
 
@@ -146,6 +148,20 @@ def test_a_token_and_its_header(orlop: Orlop, hub: Profile) -> None:
     with start() as own:
         none = orlop("auth", "token", f"{own.host}/x")
         assert (none.status, none.text) == (0, "")
+
+
+def test_no_token_without_the_sign_in_that_is_wanted_is_4(orlop: Orlop) -> None:
+    with profile("basic", users=USERS) as other:
+        said = orlop("auth", "token", f"{other.host}/x")
+    assert (said.status, said.text) == (4, "")
+    assert f"hint: sign in with: orlop auth login {other.host}" in said.notes
+
+
+def test_a_login_to_what_is_no_registry_says_which_is(orlop: Orlop) -> None:
+    said = login(orlop, "https://ghcr.io/owner")
+    assert said.status == 2
+    assert "is not the name of a registry" in said.notes
+    assert "hint: leave out https://, and the path: ghcr.io" in said.notes
 
 
 def test_the_environment_is_part_of_the_status(orlop: Orlop) -> None:

@@ -137,9 +137,14 @@ def test_an_unwritable_place_is_9(orlop: Orlop, harbour: Harbour, tmp_path: Path
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_9(process: Process, harbour: Harbour) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [("manifest", "get", "{name}:latest"), ("--version",), ("--help",), ("tag", "list", "-h")],
+    ids=" ".join,
+)
+def test_a_full_disk_is_9(process: Process, harbour: Harbour, arguments: tuple[str, ...]) -> None:
     with open("/dev/full", "wb") as full:
-        done = process("manifest", "get", f"{harbour.name}:latest", stdout=full)
+        done = process(*(word.format(name=harbour.name) for word in arguments), stdout=full)
     assert done.returncode == 9
     assert done.stderr == b"orlop: standard output: cannot be written: No space left on device\n"
 

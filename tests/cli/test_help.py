@@ -12,7 +12,7 @@ from orlop.cli.root import TABLE, root
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cli.conftest import Orlop
+    from tests.cli.conftest import Orlop, Said
 
 
 def commands(group: click.Group = root, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -114,14 +114,37 @@ def test_completion_scripts(orlop: Orlop, shell: str) -> None:
         ("orlop manifest get --plat", {"--platform"}),
         ("orlop tag list x --sort ", {"version", "name", "date"}),
         ("orlop completion z", {"zsh"}),
+        ("orlop settings set platform.o", {"platform.os", "platform.osVersion"}),
+        ("orlop settings get hosts.a.example.plain", {"hosts.a.example.plainHttp"}),
+        ("orlop nothing-like-it x", set()),
+        ("orlop manifest nothing-like-it x", set()),
     ],
 )
 def test_completion_answers(orlop: Orlop, words: str, expected: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    typed = words.split(" ")
-    for name, value in (("COMP_WORDS", words), ("COMP_CWORD", str(len(typed) - 1))):
+    said = completed(orlop, words, monkeypatch)
+    assert {line.partition(",")[2] for line in said.text.splitlines() if line} == expected
+    assert said.notes == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("orlop manifest get --from-file x", "file"),
+        ("orlop auth login a.example --authfile x", "file"),
+        ("orlop blob get a --to x", "file"),
+        ("orlop serve --root x", "dir"),
+    ],
+)
+def test_files_and_folders_are_completed_by_the_shell(
+    orlop: Orlop, words: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert completed(orlop, words, monkeypatch).text == f"{kind},x\n"
+
+
+def completed(orlop: Orlop, words: str, monkeypatch: pytest.MonkeyPatch) -> Said:
+    for name, value in (("COMP_WORDS", words), ("COMP_CWORD", str(words.count(" ")))):
         monkeypatch.setenv(name, value)
-    said = orlop(env={"_ORLOP_COMPLETE": "bash_complete"})
-    assert {line.partition(",")[2] for line in said.text.splitlines()} == expected
+    return orlop(env={"_ORLOP_COMPLETE": "bash_complete"})
 
 
 def test_completion_of_a_shell_that_is_not_known(orlop: Orlop) -> None:

@@ -76,6 +76,13 @@ def test_what_cannot_be_set_is_2(orlop: Orlop, home: Path, name: str, value: str
     assert not file_of(home).exists()
 
 
+def test_a_value_may_begin_with_a_dash(orlop: Orlop) -> None:
+    assert orlop("settings", "set", "fileCompareTool.args", "--diff %1 %2").status == 0
+    assert orlop("settings", "get", "fileCompareTool.args").text == "--diff %1 %2\n"
+    said = orlop("settings", "set", "hosts.a.example.timeout", "-5")
+    assert said.notes == "orlop: '-5' is not a value of hosts.a.example.timeout: it is a number of seconds above 0\n"
+
+
 def test_unknown_keys_and_links_stay(orlop: Orlop, home: Path, tmp_path: Path) -> None:
     real = tmp_path / "dotfiles.json"
     real.write_text('{"fileCompareTool": {"exePath": "meld"}, "zukünftig": [1]}', "utf-8")

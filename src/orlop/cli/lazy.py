@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from orlop.cli.context import App
+
 
 class _Helpful(click.Command):
     """A command whose --help is our own: click's looks for translations, which takes a millisecond of every start."""
@@ -29,10 +31,27 @@ class _Helpful(click.Command):
             )
         return self._ours
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters; while a shell completes, those that name files and folders say so."""
+        found = super().get_params(ctx)
+        return [_completing(each) for each in found] if ctx.resilient_parsing else found
+
+
+def _completing(parameter: click.Parameter) -> click.Parameter:
+    """Return the parameter as the shell needs it: a type that checks files would answer with other exit statuses."""
+    if parameter.metavar not in {"FILE", "DIR"}:
+        return parameter
+    import copy
+
+    made = copy.copy(parameter)
+    made.type = click.Path(file_okay=parameter.metavar == "FILE", readable=False)
+    return made
+
 
 def _show_help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        click.echo(ctx.get_help())
+        app: App = ctx.obj
+        app.streams.text(f"{ctx.get_help()}\n")
         ctx.exit()
 
 
@@ -65,7 +84,7 @@ class LazyGroup(_Helpful, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name; for a mistyped one say which is near."""
         name = args[0]
-        if name not in self.list_commands(ctx) and not name.startswith("-"):
+        if name not in self.list_commands(ctx) and not name.startswith("-") and not ctx.resilient_parsing:
             ctx.fail(unknown(name, self, ctx))
         return super().resolve_command(ctx, args)
 
@@ -98,7 +117,7 @@ class Group(_Helpful, click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name; for a mistyped one say which is near."""
-        if args[0] not in self.commands and not args[0].startswith("-"):
+        if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
             ctx.fail(unknown(args[0], self, ctx))
         return super().resolve_command(ctx, args)
 

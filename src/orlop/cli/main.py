@@ -22,8 +22,8 @@ def main() -> NoReturn:
     if arguments == ["--version"]:
         from orlop._version import __version__
 
-        sys.stdout.write(f"orlop {__version__}\n")
-        sys.exit(0)
+        if _written(f"orlop {__version__}\n".encode()):
+            sys.exit(0)
     import gc
     import os
 
@@ -36,6 +36,16 @@ def main() -> NoReturn:
 
         status = INTERRUPTED
     _leave(status)
+
+
+def _written(data: bytes) -> bool:
+    """Write to standard output; where that fails nothing is left for the interpreter to try again."""
+    try:
+        raw = sys.stdout.buffer.raw  # type: ignore[union-attr]  # that of a BufferedWriter
+        written: int | None = raw.write(data)
+    except (OSError, AttributeError):
+        return False  # the long way tells why
+    return written == len(data)
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -6,6 +6,10 @@ import click
 
 from orlop.cli.lazy import LazyGroup
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.cli.context import App
+
 _COMMANDS = "orlop.cli.commands"
 
 TABLE = {
@@ -35,7 +39,8 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from orlop._version import __version__
 
-        click.echo(f"orlop {__version__}")
+        app: App = ctx.obj
+        app.streams.text(f"orlop {__version__}\n")
         ctx.exit()
 
 

@@ -228,8 +228,8 @@ def value_of(name: str, text: str) -> Value:
     try:
         return read(text)
     except ValueError as error:
-        wrong = InputError(text, f"{name} is {_wanted(error)}")
-        wrong.noun = "a value of it"
+        wrong = InputError(text, f"it is {_wanted(error)}")
+        wrong.noun = f"a value of {name}"
         raise wrong from None
 
 

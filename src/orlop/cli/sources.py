@@ -43,17 +43,22 @@ def reference_named(app: App, text: str, *, default_tag: bool = True) -> Referen
 
 def registry_named(app: App, text: str) -> RegistryHost:
     """Return the registry that the text names, noted as one that the command names. Raises InvalidReferenceError."""
+    host = registry_of(text)
+    app.name_registry(host)
+    return host
+
+
+def registry_of(text: str) -> RegistryHost:
+    """Return the registry that the text names. Raises InvalidReferenceError."""
     scheme, mark, rest = text.rpartition("://")
     bare, slash, _ = rest.partition("/")
     try:
-        host = RegistryHost(text)
+        return RegistryHost(text)
     except InputError as error:
         error.noun = "the name of a registry"
         if (mark or slash) and error.hint is None:
             error.hint = f"leave out {scheme}{mark}, and the path: {bare}" if mark else f"the registry alone is {bare}"
         raise
-    app.name_registry(host)
-    return host
 
 
 def require_platform(platform: Platform | None, selector: PlatformSelector, ref: str) -> None:

@@ -63,7 +63,10 @@ class Wire(Part):
             call.target = following
 
     async def token(self, repository: str | Repository, *, actions: tuple[str, ...] = ("pull",)) -> str:
-        """Return the value of the Authorization header for these actions; empty where none is needed."""
+        """Return the value of the Authorization header for these actions; empty where none is needed.
+
+        Raises AccessError and its kinds: UnauthenticatedError where credentials are needed and there are none.
+        """
         from orlop.protocol.challenge import Scope
         from orlop.registry.anycall import authorization
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orlop.errors import OrlopError
+from orlop.errors import OrlopError, UnauthenticatedError
 from orlop.model.reference import RegistryHost, Repository
 from orlop.protocol.challenge import Scope, merge, parse_challenges
 from orlop.protocol.routes import BlobAt, Catalog, ManifestAt, Referrers, Tags, UploadAt, UploadStart, build, parse
@@ -51,4 +51,8 @@ async def authorization(session: Session, repository: Repository, scopes: tuple[
     found = await session.authenticator.answer(
         repository, session.base_url(repository.host), scopes, challenges, rejected=None
     )
-    return found or ""
+    if found is None:
+        raise UnauthenticatedError(str(repository), "it wants a sign-in").with_hint(
+            f"sign in with: orlop auth login {repository.host.value}"
+        )
+    return found

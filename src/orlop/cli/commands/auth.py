@@ -12,7 +12,7 @@ from orlop.cli.context import usage
 from orlop.cli.folders import home
 from orlop.cli.lazy import Group
 from orlop.cli.render import Answer, columns, show
-from orlop.cli.sources import reference_named
+from orlop.cli.sources import reference_named, registry_of
 from orlop.cli.status import NEGATIVE
 from orlop.cli.streams import is_terminal
 from orlop.errors import NetworkError, UnauthenticatedError
@@ -44,7 +44,7 @@ def login(app: App, host: str, username: str | None, password_stdin: bool) -> No
     from orlop.auth.credential import Credential
     from orlop.auth.login import store
 
-    registry = registry_named_only(host)
+    registry = registry_of(host)
     if password_stdin:
         if not username:
             raise usage("--password-stdin needs --username as well")
@@ -57,18 +57,14 @@ def login(app: App, host: str, username: str | None, password_stdin: bool) -> No
             "give it by --username NAME --password-stdin"
         )
     credential = Credential.from_pair(username, password, "the login")
-    _check(app, registry, credential)
+    tried = _check(app, registry, credential)
     warning = store(_file(app), registry, credential, environ=app.environ)
     if warning:
         app.warn(warning)
-    app.streams.note(f"signed in to {registry} as {username}")
+    app.streams.note(f"signed in to {registry} as {username}" if tried else f"kept {username}'s sign-in to {registry}")
 
 
-def registry_named_only(host: str) -> RegistryHost:
-    """Return the registry; the environment's credentials have no say in a login."""
-    from orlop.model.reference import RegistryHost
-
-    return RegistryHost(host)
+_TRY_AGAIN = "check the user name and the password; many registries want an access token in its place"
 
 
 def _from_stdin() -> str:
@@ -86,18 +82,21 @@ def _from_stdin() -> str:
     return password
 
 
-def _check(app: App, registry: RegistryHost, credential: Credential) -> None:
-    """Try the credential at the registry. Raises UnauthenticatedError; one that cannot be reached only warns."""
+def _check(app: App, registry: RegistryHost, credential: Credential) -> bool:
+    """Try the credential at the registry, and return whether that could be done. Raises UnauthenticatedError."""
     try:
         with app.client(credential=(registry, credential)) as client:
             found = client.ping(registry.value)
     except NetworkError as error:
         app.warn(f"the password was not tried: {error}")
-        return
+        return False
+    except UnauthenticatedError as error:
+        raise error.with_hint(_TRY_AGAIN) from None
     if found.status == 401:
-        raise UnauthenticatedError(registry.value, f"it did not accept {credential.label}")
+        raise UnauthenticatedError(registry.value, f"it did not accept {credential.label}").with_hint(_TRY_AGAIN)
     if not found.schemes:
         app.warn(f"{registry} asks for no sign-in, so the password was not tried")
+    return bool(found.schemes)
 
 
 def _file(app: App) -> str:
@@ -124,7 +123,7 @@ def logout(app: App, host: str) -> None:
     """Forget the sign-in to HOST, in the files of Docker and Podman and their helpers."""
     from orlop.auth.login import erase
 
-    registry = registry_named_only(host)
+    registry = registry_of(host)
     found = [path for path, _ in _files(app) if erase(path, registry, environ=app.environ)]
     app.streams.note(f"signed out of {registry}" if found else f"there was no sign-in to {registry}")
 
@@ -144,7 +143,7 @@ def status(app: App, host: str | None) -> None:
 
     found = _from_environment(app) + stored(_files(app), environ=app.environ)
     if host:
-        wanted = registry_named_only(host).value
+        wanted = registry_of(host).value
         found = [one for one in found if one.host.partition("/")[0] in {wanted, ""}]
     if host and not any(not one.note for one in found):
         app.status = NEGATIVE

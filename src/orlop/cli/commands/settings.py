@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 settings = Group("settings", help="Defaults, kept in a file.")
 
 
+def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from orlop.cli.settings import HOST_KNOWN, KNOWN
+
+    host, dot = incomplete.rpartition(".")[:2]
+    mine = [f"{host}.{name}" for name in HOST_KNOWN] if dot and host.startswith("hosts.") else []
+    return [name for name in (*KNOWN, *mine) if name.startswith(incomplete)]
+
+
 @settings.command("get")
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=_names)
 @options.output_without_raw
 @options.debug
 @click.pass_obj
@@ -56,8 +64,8 @@ def get(app: App, name: str | None) -> None:
     )
 
 
-@settings.command("set")
-@click.argument("name", metavar="NAME")
+@settings.command("set", context_settings={"ignore_unknown_options": True})  # a value may begin with a dash
+@click.argument("name", metavar="NAME", shell_complete=_names)
 @click.argument("value", metavar="VALUE")
 @options.debug
 @click.pass_obj
