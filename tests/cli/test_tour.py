@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -279,7 +280,13 @@ def test_an_interrupt_ends_the_tour_at_once_and_leaves_no_file_and_no_process(tm
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (130, b"")
     assert files(temporary) == set()
-    assert [pid for pid, folder in working_folders() if folder.startswith(str(temporary))] == []
+    # A killed child is gone when the kernel has ended it, which a busy machine may do after its parent's end.
+    for _ in range(200):
+        left = [pid for pid, folder in working_folders() if folder.startswith(str(temporary))]
+        if not left:
+            break
+        time.sleep(0.05)
+    assert left == []
 
 
 def working_folders() -> Iterator[tuple[str, str]]:
