@@ -11,6 +11,7 @@ import sys
 import zlib
 from array import array
 from contextlib import suppress
+from functools import partial
 from struct import Struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,8 @@ _TEXTS = ("path", "uname", "gname", "link", "raw")
 _NUMBERS = ("mode", "uid", "gid", "size", "mtime_ns", "major", "minor", "offset", "data_offset", "stored")
 _AT = {name: at for at, name in enumerate(Entry._fields)}
 _LENGTH = Struct("<Q")
-_LEVEL = 6
+_HASH = Struct("32s")
+_LEVEL = 3
 
 
 def pack(entries: Sequence[Entry]) -> bytes:
@@ -98,7 +100,11 @@ def _unpacked(block: bytes) -> list[Entry]:
         if len(texts) != count:
             raise ValueError("not a block of entries: a column is too short")
         columns[name] = texts
-    columns["sha256"] = [bytes(take(size)) if size else b"" for size in bytes(take(count))]
+    sizes = bytes(take(count))
+    if sizes.count(0) + sizes.count(32) != count:
+        raise ValueError("not a block of entries: a hash of another size")
+    hashes = _HASH.iter_unpack(take(sizes.count(32) * 32))
+    columns["sha256"] = [next(hashes)[0] if size else b"" for size in sizes]
     xattrs: list[Any] = [NO_XATTRS] * count
     sparse: list[Any] = [None] * count
     if at < len(data):
@@ -109,7 +115,8 @@ def _unpacked(block: bytes) -> list[Entry]:
             if pieces is not None:
                 sparse[int(row)] = tuple((int(offset), int(length)) for offset, length in pieces)
     columns["xattrs"], columns["sparse"] = xattrs, sparse
-    return list(map(Entry._make, zip(*(columns[name] for name in Entry._fields), strict=True)))
+    # Entry._make is Python; this is not.
+    return list(map(partial(tuple.__new__, Entry), zip(*(columns[name] for name in Entry._fields), strict=True)))
 
 
 def _numbers(values: Sequence[int]) -> bytes:

@@ -33,9 +33,9 @@ LEAST_SIZE = 4 * MIB
 STRETCH = 288 * 1024
 """Packed bytes that are kept to look for a block in."""
 
-_STEP = 32 * 1024  # packed bytes after which the count of what came out is known
+_STEP = 16 * 1024  # packed bytes after which the count of what came out is known
 _OUTPUT_LIMIT = 4 * MIB  # what may come out of a stretch
-_PROOF = 16 * 1024  # least packed bytes behind a block that have to come out as they did
+_PROOF = 8 * 1024  # least packed bytes behind a block that have to come out as they did
 # isal gives a byte or two only with the next input; zlib does not, so that counts of the two differ by as much.
 _HELD_BACK = 4
 _REPEATS = 1024
