@@ -45,5 +45,6 @@ def browse(app: App, refs: tuple[str, ...]) -> None:
         raise error.with_hint("orlop image ls, cat and compare answer in a pipe")
     from orlop.browse.app import browse as run
 
+    app.draws = True
     with app.client() as client:
         run(client, refs, platform=selector)

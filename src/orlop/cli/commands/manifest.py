@@ -166,7 +166,9 @@ def _resolve(
 
 
 def _resolution_table(paint: Paint, ref: str, found: Resolution, shown: str) -> str:
-    from orlop.cli.table import table
+    from orlop.cli.table import facts, table
 
     platform = str(found.platform) if found.platform else ""
-    return table(paint, ["REFERENCE", "KIND", "PLATFORM", "DIGEST"], [[ref, found.kind, platform, shown]])
+    rows = table(paint, ["REFERENCE", "KIND", "PLATFORM", "DIGEST"], [[ref, found.kind, platform, shown]])
+    limits = [(name.replace("-", " ").capitalize(), value) for name, value in found.seen.items() if "ratelimit" in name]
+    return f"{rows}\n{facts(paint, limits)}" if limits else rows

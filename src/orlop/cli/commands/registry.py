@@ -41,6 +41,7 @@ def _answer(found: Ping) -> Answer:
         "schemes": list(found.schemes),
         "realm": found.realm or None,
         "signedIn": found.signed_in,
+        "anonymous": found.anonymous,
         "seen": dict(found.seen),
     }
     return Answer(
@@ -54,7 +55,9 @@ def _answer(found: Ping) -> Answer:
 def _access(found: Ping) -> str:
     if not found.schemes:
         return "open" if found.status == 200 else "closed"
-    return "signed in" if found.signed_in else f"wants {' or '.join(found.schemes)}"
+    if not found.signed_in:
+        return f"wants {' or '.join(found.schemes)}"
+    return "open, with a token" if found.anonymous else "signed in"
 
 
 def _facts(paint: Paint, found: Ping) -> str:

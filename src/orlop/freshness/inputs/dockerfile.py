@@ -179,6 +179,8 @@ def _instructions(text: str, what: str) -> Iterator[tuple[int, str, str]]:
             line = lines[at]
             at += 1
             if line.lstrip().startswith("#") or (joined and not line.strip()):
+                if not joined:
+                    start = at
                 continue
             if line.rstrip().endswith(escape):
                 joined += line.rstrip()[:-1]
