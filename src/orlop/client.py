@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from orlop.auth.credential import Credential
     from orlop.content.base import Resolved, Source
     from orlop.content.cache import Cache
-    from orlop.image.layers import LayerStore
+    from orlop.image.layers import LayerStore, Reading
     from orlop.image.view import Image
+    from orlop.layer.limits import Limits
     from orlop.model.descriptor import Descriptor
     from orlop.model.imageconfig import ImageConfig
     from orlop.model.locator import Locator
@@ -94,6 +95,8 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
     credentials: of registries by host name, or where to look them up; None reads the Docker and Podman files. hosts: connection options by host name;
     defaults: for all other hosts. cache: a Cache, or None to keep nothing. concurrency: how many references ``many``
     works on at once. manifest_limit: most bytes of a manifest. trace: called with every exchange, secrets left out.
+    layer_limits: what one layer may ask of this machine. reading: called, from any thread, with the bytes of whole layers that
+    were read so far and that the layers begun have.
     """
 
     def __init__(
@@ -107,6 +110,8 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         manifest_limit: int = MANIFEST_LIMIT,
         retry: RetryPolicy | None = None,
         trace: Callable[[Exchange], None] | None = None,
+        layer_limits: Limits | None = None,
+        reading: Callable[[int, int], None] | None = None,
     ) -> None:
         runtime, transport = self._machinery()
         if credentials is None:
@@ -124,6 +129,9 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         self._manifest_limit = manifest_limit
         self.concurrency = concurrency
         self._places: Places | None = None
+        self._layer_limits = layer_limits
+        self._told = reading
+        self._reading: Reading | None = None
         self._session = Session(
             transport, runtime, credentials, hosts=hosts, defaults=defaults, retry=retry, trace=trace
         )
@@ -203,13 +211,18 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
 
     def layers_of(self, source: Source) -> LayerStore:
         """Return what opens the layers of a source; indexes are kept in the client's cache if there is one."""
-        from orlop.image.layers import KIND, LayerStore
+        from orlop.image.layers import KIND, LayerStore, Reading
+        from orlop.layer.limits import DEFAULT_LIMITS
 
-        if self._cache is None:
-            return LayerStore(source, self._runtime)
-        from orlop.content.derived import DerivedCache
+        derived = None
+        if self._cache is not None:
+            from orlop.content.derived import DerivedCache
 
-        return LayerStore(source, self._runtime, DerivedCache(self._cache, KIND))
+            derived = DerivedCache(self._cache, KIND)
+        if self._told is not None and self._reading is None:
+            self._reading = Reading(self._told)
+        limits = self._layer_limits or DEFAULT_LIMITS
+        return LayerStore(source, self._runtime, derived, limits=limits, reading=self._reading)
 
     # --- registries and repositories -----------------------------------------------------------
 

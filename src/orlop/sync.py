@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orlop.client import Item
     from orlop.content.base import ByteStream
     from orlop.content.cache import Cache
+    from orlop.layer.limits import Limits
     from orlop.runtime import Runtime
     from orlop.transport.base import Transport
     from orlop.transport.options import HostOptions
@@ -182,6 +183,8 @@ class Client:
         manifest_limit: int = MANIFEST_LIMIT,
         retry: RetryPolicy | None = None,
         trace: Callable[[Exchange], None] | None = None,
+        layer_limits: Limits | None = None,
+        reading: Callable[[int, int], None] | None = None,
     ) -> None:
         self.steps = _Stepped(
             credentials=credentials,
@@ -192,6 +195,8 @@ class Client:
             manifest_limit=manifest_limit,
             retry=retry,
             trace=trace,
+            layer_limits=layer_limits,
+            reading=reading,
         )
         self.runtime = self.steps.threads
 

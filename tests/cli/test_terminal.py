@@ -17,6 +17,7 @@ from orlop.cli.streams import safe, safe_json
 from orlop.cli.table import facts, size, table, width
 from orlop.testing import registry as start
 from orlop.testing.builders import image, push_now
+from orlop.testing.layers import layer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,6 +127,40 @@ def test_progress_is_shown_on_a_terminal_only_and_taken_away(monkeypatch: pytest
         if not terminal:
             assert written == []
     assert written == ["\r\x1b[Kblob [############............] 2.0 MiB of 4.0 MiB, 2.0 MiB/s", "\r\x1b[K"]
+
+
+def test_layers_that_are_read_show_progress_until_something_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    now = [0.0]
+    monkeypatch.setattr(progress, "_write", written.append)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "_rich_bar", lambda _: None)
+    app = App({})
+    bar = progress.LayerProgress(app)
+    for terminal, draws, shown in ((False, False, False), (True, True, False), (True, False, True)):
+        app.streams.error_terminal, app.draws = terminal, draws
+        written.clear()
+        bar.at(0, 4 << 20)
+        now[0] += 1.0
+        bar.at(2 << 20, 4 << 20)
+        assert bool(written) == shown
+        app.streams.flush()
+        assert written[1:] == (["\r\x1b[K"] if shown else [])
+
+
+@pytest.mark.parametrize("command", ["ls", "size", "packages"])
+def test_commands_that_read_layers_tell_how_far_they_are(
+    orlop: Orlop, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(progress.LayerProgress, "at", lambda _, done, total: told.append((done, total)))
+    monkeypatch.setattr(App, "_reading", lambda app: progress.LayerProgress(app).at)
+    with start() as own:
+        built = image([layer({"etc/os-release": b"ID=x\n"}), layer({"var/lib/dpkg/status": b""})])
+        push_now(built, own, "x", tags=["1"])
+        assert orlop("image", command, f"{own.host}/x:1").status == 0
+    whole = sum(blob.descriptor.size for blob in built.layers)
+    assert told[-1] == (whole, whole)
 
 
 def test_progress_by_rich_where_it_is_installed(capsys: pytest.CaptureFixture[str]) -> None:

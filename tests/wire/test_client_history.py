@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop import AsyncClient, Client
-from orlop.errors import InputError, PlatformChoiceError
+from orlop.errors import InputError, LimitError, PlatformChoiceError
+from orlop.layer.limits import Limits
 from orlop.testing.builders import image, index, push_now
 from orlop.testing.layers import Whiteout, layer
 
@@ -67,3 +68,12 @@ def test_an_image_that_is_none_of_a_base_is_an_error(client: Client, names: tupl
     app, base = names
     with pytest.raises(InputError, match="its layers are not the lowest"):
         client.size([base], platform="linux/amd64", base=app)
+
+
+def test_a_client_tells_what_it_reads_of_layers_and_keeps_to_their_limits(names: tuple[str, str]) -> None:
+    told: list[tuple[int, int]] = []
+    with Client(reading=lambda done, total: told.append((done, total))) as client:
+        client.size([names[0]], platform="linux/arm64")
+    assert told[-1] == (BASE.descriptor.size + TOP.descriptor.size,) * 2
+    with Client(layer_limits=Limits(entries=1)) as client, pytest.raises(LimitError, match="entries"):
+        client.size([names[0]], platform="linux/arm64")

@@ -80,6 +80,7 @@ async def _awaited(work: Awaitable[R]) -> R:
 def many(app: App, items: Iterable[Item[R]], line: Callable[[str, R], bytes]) -> None:
     """Write a line for each item."""
     template = _template(app)
+    app.draws = True
     streams = app.streams
     streams.pulse()
     write = streams.write

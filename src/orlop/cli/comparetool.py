@@ -46,6 +46,7 @@ def open_tool(app: App, refs: tuple[str, str], scope: dict[str, int | None], ign
         folders = [os.path.join(folder, name) for name in (BASE, TARGET)]
         if app.curl:
             return
+        app.streams.flush()
         _run([word.replace("{0}", folders[0]).replace("{1}", folders[1]) for word in command])
     finally:
         _remove(folder)

@@ -8,7 +8,7 @@ from orlop.cli.streams import Streams
 from orlop.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from orlop import Cache, Client, Credential, CredentialSource, Exchange, HostOptions, PlatformSelector, RegistryHost
@@ -37,6 +37,8 @@ class App:
         """What the shared options were given, by name."""
         self.streams = Streams(environ.get("NO_COLOR", ""))
         self.status = 0
+        self.draws = False
+        """Whether the command draws on the terminal by itself, beside what it writes."""
         self.exchanges: list[Exchange] = []
         self.curl_to = ""
         """The file that --curl names for the answer."""
@@ -141,8 +143,17 @@ class App:
             cache=None if self.curl else self.cache(),
             concurrency=self.concurrency or 32,
             trace=self._trace if self.debug or self.curl else None,
+            reading=self._reading(),
             **more,
         )
+
+    def _reading(self) -> Callable[[int, int], None] | None:
+        """Return what shows that layers are read, on a terminal."""
+        if self.debug or self.curl or self.draws or not self.streams.error_terminal:
+            return None
+        from orlop.cli.progress import LayerProgress
+
+        return LayerProgress(self).at
 
     def connection(self) -> tuple[dict[str, HostOptions], HostOptions]:
         """Return the connection options by host, and those of all other hosts: an option goes before a setting."""

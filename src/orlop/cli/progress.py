@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ class Progress:
     """
 
     def __init__(self, app: App, label: str, total: int | None = None, *, count: bool = False) -> None:
+        self._app = app
         self.total, self.done = total, 0
         self._label, self._count = label, count
         self._on = app.streams.error_terminal and not app.debug
@@ -37,6 +39,7 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Self:
+        self._app.draws = True
         return self
 
     def __exit__(
@@ -79,6 +82,33 @@ class Progress:
             self._rich.update(self._task, completed=self.done, total=self.total)
         else:
             _write(_CLEAR + line(self._label, self.done, self.total, now - self._started, count=self._count))
+
+
+class LayerProgress:
+    """The bar of layers while a command reads them, away whenever something is written.
+
+    A command that draws by itself, as ``App.draws`` tells, has none.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._bar: Progress | None = None
+        self._lock = threading.Lock()
+        app.streams.before = self.hide
+
+    def at(self, done: int, total: int) -> None:
+        """Note that so much is read."""
+        with self._lock:
+            if not self._app.draws:
+                self._bar = self._bar or Progress(self._app, "layers")
+                self._bar.at(done, total)
+
+    def hide(self) -> None:
+        """Take the bar away; what is read after that begins another."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
 
 
 def line(label: str, done: int, total: int | None, elapsed_s: float, *, count: bool) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orlop.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
 _BLOCK = 128 * 1024
@@ -69,6 +69,8 @@ class Streams:
         self.colour = self.terminal and not environ_no_color
         self.silent = silent
         """Drop what commands write: --curl shows the requests instead."""
+        self.before: Callable[[], None] = _nothing
+        """Called before something is written, and at the end."""
         self._parts: list[bytes] = []
         self._waiting = 0
         self._lock = threading.Lock()
@@ -95,6 +97,7 @@ class Streams:
 
     def flush(self) -> None:
         """Write what waits."""
+        self.before()
         try:
             with self._lock:
                 self._flush()
@@ -109,6 +112,7 @@ class Streams:
     def _flush(self) -> None:
         parts, self._parts, self._waiting = self._parts, [], 0
         if parts:
+            self.before()
             out = _binary()
             left = memoryview(b"".join(parts))
             while left:
@@ -137,12 +141,17 @@ class Streams:
 
     def note(self, text: str) -> None:
         """Write a line to standard error, at once."""
+        self.before()
         line = safe(text, keep="\t") if self.error_terminal else text
         try:
             sys.stderr.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
             sys.stderr.buffer.flush()
         except (OSError, ValueError, AttributeError):
             return  # nobody can be told
+
+
+def _nothing() -> None:
+    """Nothing is drawn that would be in the way."""
 
 
 def _binary() -> BinaryIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from orlop.layer.index import dump, load
 from orlop.layer.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from orlop.content.base import ByteStream, Source
@@ -35,12 +36,30 @@ AT_ONCE = 4
 _HELD = 1024 * 1024  # bytes of a file that are handed over at once
 
 
+class Reading:
+    """Sums what the stores of one client read.
+
+    told: called with the bytes of layers, as stored, that were read and that all layers begun so far have, on any thread.
+    """
+
+    def __init__(self, told: Callable[[int, int], None]) -> None:
+        self._told, self._done, self._total = told, 0, 0
+        self._lock = threading.Lock()
+
+    def more(self, done: int, total: int = 0) -> None:
+        """Add to both."""
+        with self._lock:
+            self._done += done
+            self._total += total
+            self._told(self._done, self._total)
+
+
 class LayerStore:
     """Opens the layers of one source.
 
     derived: where indexes are kept beyond this object's life, None keeps them here alone. limits: what a layer may ask of
     this machine. tables: take the index from the table of contents that an eStargz or zstd:chunked layer carries, where the
-    manifest names its digest, instead of reading the layer.
+    manifest names its digest, instead of reading the layer. reading: told of what is read of whole layers.
     """
 
     def __init__(
@@ -51,12 +70,14 @@ class LayerStore:
         *,
         limits: Limits = DEFAULT_LIMITS,
         tables: bool = True,
+        reading: Reading | None = None,
     ) -> None:
         self.source = source
         self.runtime = runtime
         self.limits = limits
         self._derived = derived
         self._tables = tables
+        self._reading = reading
         self._known: dict[Digest, LayerIndex] = {}
         self._locks: dict[Digest, AbstractAsyncContextManager[object]] = {}
 
@@ -168,10 +189,15 @@ class LayerStore:
         reading = Pass(
             what, descriptor.digest, descriptor.size, diff_id, wanted=wanted, limits=self.limits, hashed=hashed
         )
+        told = self._reading
+        if told is not None:
+            told.more(0, descriptor.size)
         try:
             async with self._opened(descriptor, 0, None) as stream:
                 async for chunk in stream:
                     await self.runtime.run(reading.feed, chunk)
+                    if told is not None:
+                        told.more(len(chunk))
             index = await self.runtime.run(reading.finish)
         finally:
             reading.close()
