@@ -22,6 +22,7 @@ from orlop.layer.sinks import Collector
 from orlop.model.digest import Digest
 from orlop.model.reference import RepositoryName
 from orlop.server.store.store import Store
+from orlop.testing.layers import Entry as Content
 from orlop.testing.layers import LayerBlob, Link, archive_layer, layer
 from orlop.testing.tables import estargz, zstd_chunked
 from orlop.threads import ThreadRuntime, step
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from orlop.model.manifest import Manifest
     from orlop.model.reference import Tag
 
-FILES = {
+FILES: dict[str, Content] = {
     "etc/os-release": b"ID=x\n",
     "bin/sh": Link("busybox"),
     "bin/busybox": b"\x7fELF" * 30_000,

@@ -22,7 +22,7 @@ def test_items_are_worked_on_in_order(alone_from: int) -> None:
 def test_few_items_need_no_thread() -> None:
     before = threading.active_count()
     seen: list[int] = []
-    aside = Aside(lambda _: seen.append(threading.active_count()), "test", alone_from=5)
+    aside: Aside[int] = Aside(lambda _: seen.append(threading.active_count()), "test", alone_from=5)
     for number in range(5):
         aside.put(number)
     aside.finish()

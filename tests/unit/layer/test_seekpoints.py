@@ -14,9 +14,9 @@ from orlop.errors import IntegrityError
 from orlop.layer import seekpoints
 from orlop.layer.blocks import dynamic_blocks, stored_blocks
 from orlop.layer.deflate import WINDOW, MemberInflater, aligned
-from orlop.layer.index import Point
 from orlop.layer.inflate import Inflater
 from orlop.layer.limits import DEFAULT_LIMITS
+from orlop.layer.points import Point
 from orlop.layer.seekpoints import SeekPoints, Stretch, find
 
 WORDS = [bytes(random.Random(n).choices(b"etaoinshrdlu", k=3 + n % 7)) for n in range(900)]
@@ -224,8 +224,8 @@ def inflated(data: bytes) -> int:
 
 
 def test_a_compressor_whose_blocks_are_not_found_costs_few_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    searched = []
-    monkeypatch.setattr(seekpoints, "find", lambda stretch: searched.append(stretch) and None)
+    searched: list[Stretch] = []
+    monkeypatch.setattr(seekpoints, "find", searched.append)
     points = points_of(monkeypatch, packed(noise(6_000_000)), spacing=64 * 1024)
     assert points == [Point(0, 0)]
     assert 3 <= len(searched) <= 10
