@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orlop.model.manifest import ImageManifest, Index, Manifest
     from orlop.model.platform import Platform, PlatformSelector
     from orlop.model.reference import Reference, RegistryHost, Repository, RepositoryName, Tag
+    from orlop.protocol.headers import RateLimit
     from orlop.registry.registry import Ping
     from orlop.sync import Client
     from orlop.transport.options import HostOptions
@@ -49,6 +50,7 @@ __all__ = [
     "Ping",
     "Platform",
     "PlatformSelector",
+    "RateLimit",
     "Reference",
     "RegistryHost",
     "Repository",
@@ -81,6 +83,7 @@ _HOMES = {
     "Ping": "registry.registry",
     "Platform": "model.platform",
     "PlatformSelector": "model.platform",
+    "RateLimit": "protocol.headers",
     "Reference": "model.reference",
     "RegistryHost": "model.reference",
     "Repository": "model.reference",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orlop.content.base import ByteStream
     from orlop.content.cache import Cache
     from orlop.layer.limits import Limits
+    from orlop.protocol.headers import RateLimit
     from orlop.runtime import Runtime
     from orlop.transport.base import Transport
     from orlop.transport.options import HostOptions
@@ -255,6 +256,10 @@ class Client:
     request = blocking(AsyncClient.request)
     pages = blocking_iter(AsyncClient.pages)
     token = blocking(AsyncClient.token)
+
+    def rate_limits(self) -> dict[str, RateLimit]:
+        """Return the rate limits that registries stated to this client, the last of each, by the host that answered."""
+        return self.steps.rate_limits()
 
     def map(
         self,

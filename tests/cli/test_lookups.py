@@ -26,7 +26,16 @@ def test_ping_says_how_to_sign_in(orlop: Orlop) -> None:
         found = orlop("registry", "ping", hub.host, "-o", "json").json
         assert found["schemes"] == ["bearer"]
         assert found["realm"] == hub.realm
-        assert "wants bearer" in orlop("registry", "ping", hub.host).text or found["signedIn"]
+        assert (found["signedIn"], found["anonymous"]) == (True, True)
+        assert orlop("registry", "ping", hub.host).text == f"http://{hub.host}/v2/ 200 open, with a token\n"
+
+
+def test_ping_of_a_registry_that_gives_nobody_a_token_says_what_it_wants(orlop: Orlop) -> None:
+    with profile("acr", users={"mary": "pw"}) as acr:
+        assert orlop("registry", "ping", acr.host).text == f"http://{acr.host}/v2/ 401 wants bearer\n"
+        env = {"ORLOP_USERNAME": "mary", "ORLOP_PASSWORD": "pw"}
+        assert orlop("registry", "ping", acr.host, env=env).text == f"http://{acr.host}/v2/ 200 signed in\n"
+        assert orlop("registry", "ping", acr.host, env={**env, "ORLOP_PASSWORD": "wrong"}).status == 4
 
 
 def test_a_reference_taken_apart(orlop: Orlop) -> None:

@@ -154,4 +154,16 @@ def test_json_tells_what_the_registry_said_beside_it(orlop: Orlop) -> None:
     with profile("hub") as hub:
         push_now(image(), hub.registry, "team/app", tags=["1"])
         seen = orlop("manifest", "digest", f"{hub.host}/team/app:1", "-o", "json").json["seen"]
+        shown = orlop("manifest", "digest", f"{hub.host}/team/app:1", "-o", "table").text
     assert seen["ratelimit-limit"] == "100;w=21600"
+    assert shown.endswith("\nRatelimit limit      100;w=21600\nRatelimit remaining  100;w=21600\n")
+
+
+def test_a_terminal_is_told_when_a_rate_limit_is_nearly_spent(orlop: Orlop) -> None:
+    with profile("hub", pulls=11) as hub:
+        push_now(image(), hub.registry, "team/app", tags=["1"])
+        ref = f"{hub.host}/team/app:1"
+        notes = [orlop("manifest", "get", ref, terminal=True).notes for _ in range(10)]
+        assert orlop("manifest", "get", ref).notes == ""
+    assert notes[:9] == [""] * 9
+    assert notes[9] == f"note: {hub.host} grants 1 more of 11 requests in 6 hours\n"

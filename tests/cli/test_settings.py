@@ -65,6 +65,9 @@ def test_a_hosts_name_may_hold_dots_and_a_port(orlop: Orlop, home: Path) -> None
         ("concurrency", "0", "a whole number above 0"),
         ("hosts.a.example.timeout", "soon", "a number"),
         ("hosts.a.example.insecure", "maybe", "true or false"),
+        ("hosts.a.example.mirrors", "b.example, no host", "hosts, such as mirror.example:5000"),
+        ("hosts.a.example.mirrors", "ftp://b.example", "hosts, such as mirror.example:5000"),
+        ("hosts.a.example.proxy", "proxy:3128", "a URL, such as http://proxy.example:3128"),
         ("cache.limit", "lots", "a number of bytes"),
         ("a..b", "x", "empty"),
     ],
@@ -165,6 +168,14 @@ def test_connection_options_go_before_the_hosts_settings(home: Path) -> None:
     assert hosts["docker.io"].mirrors == ("m.example",)
     assert hosts["corp"].insecure
     assert (defaults.timeout_s, defaults.plain_http, defaults.mirrors) == (2.0, None, ())
+
+
+def test_a_mirror_that_is_none_is_9(orlop: Orlop, home: Path) -> None:
+    file_of(home).parent.mkdir(parents=True)
+    file_of(home).write_text('{"hosts": {"a.example": {"mirrors": ["no host"]}}}', "utf-8")
+    said = orlop("tag", "list", "a.example/b")
+    assert said.status == 9
+    assert "hosts.a.example.mirrors is not hosts, such as mirror.example:5000" in said.notes
 
 
 def test_the_cache_is_where_the_settings_say_and_can_be_none(orlop: Orlop, harbour: Harbour, tmp_path: Path) -> None:

@@ -120,3 +120,9 @@ def test_repositories(orlop: Orlop, harbour: Harbour) -> None:
 def test_a_registry_without_a_catalog(orlop: Orlop) -> None:
     said = orlop("repo", "list", "docker.io")
     assert (said.status, said.text) == (8, "")
+
+
+def test_a_registry_without_a_repository_says_where_to_look(orlop: Orlop, harbour: Harbour) -> None:
+    said = orlop("tag", "list", harbour.host)
+    assert said.status == 2
+    assert f"hint: orlop repo list {harbour.host} shows the repositories" in said.notes

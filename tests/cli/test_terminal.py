@@ -34,6 +34,11 @@ def test_a_terminal_gets_a_table_and_a_pipe_lines(orlop: Orlop, harbour: Harbour
     assert shown.text == "TAG\nlatest\n"
 
 
+def test_there_is_no_heading_without_a_list(orlop: Orlop, harbour: Harbour) -> None:
+    assert orlop("tag", "list", f"{harbour.host}/none", terminal=True).text == ""
+    assert orlop("referrer", "list", f"{harbour.single}:latest", terminal=True).text == "no referrers\n"
+
+
 def test_colours_are_for_terminals_that_want_them(orlop: Orlop, harbour: Harbour) -> None:
     assert "\x1b[1m" in orlop("manifest", "get", harbour.single, terminal=True).text
     assert "\x1b" not in orlop("manifest", "get", harbour.single, terminal=True, env={"NO_COLOR": "1"}).text

@@ -90,8 +90,9 @@ def test_a_manifest_that_cannot_be_right_is_an_invalid_document(client: Client, 
 def test_a_manifest_over_the_limit_is_refused_and_the_limit_can_be_raised(make_client: Callable[..., Client]) -> None:
     padded = MANIFEST[:-1] + b" " * 5000 + b"}"
     with always(answer(200, padded, TYPE)) as server:
-        with pytest.raises(InvalidDocumentError, match="larger than 4096"):
+        with pytest.raises(InvalidDocumentError, match="larger than 4096") as refused:
             make_client(manifest_limit=4096).manifest(f"{server.host}/a/b:t")
+        assert "manifestLimit" in str(refused.value.hint)
         assert make_client(manifest_limit=8192).manifest(f"{server.host}/a/b:t").raw == padded
 
 

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orlop import AsyncClient, Cache, Client, Credential, Descriptor, Digest, HostOptions, Index, PlatformSelector
+from orlop import (
+    AsyncClient,
+    Cache,
+    Client,
+    Credential,
+    Descriptor,
+    Digest,
+    HostOptions,
+    Index,
+    PlatformSelector,
+    RateLimit,
+)
 from orlop.auth.keychain import Chain
 from orlop.errors import (
     BlobNotFoundError,
@@ -328,3 +339,10 @@ def test_the_fallback_tag_of_a_long_digest_is_cut(client: Client, registry: Regi
     for middleware in ([], [faults.no_referrers()]):
         with run_registry(store=registry.store, middleware=middleware) as running:
             assert [e.digest for e in client.referrers(f"{running.host}/team/long@{long}")] == [signature.digest]
+
+
+def test_the_rate_limit_that_a_registry_states_is_told(make_client: Callable[..., Client]) -> None:
+    with profile("hub", pulls=7) as hub, make_client() as client:
+        builders.push_now(builders.image(), hub.registry, "a/b", tags=["t"])
+        client.manifest(f"{hub.host}/a/b:t")
+        assert client.rate_limits() == {hub.host: RateLimit(7, 6, 21600)}

@@ -128,6 +128,10 @@ class Authenticator:
                     f"sign in again with: orlop auth login {host.value}"
                 )
 
+    async def nobody(self, where: Repository | RegistryHost) -> bool:
+        """Whether there are no credentials for the place. Raises CredentialError, ConfigError."""
+        return (await self._who(where, where.host if isinstance(where, Repository) else where)).anonymous
+
     def forget(self, host: RegistryHost) -> None:
         """Forget all that is known of the registry, so that its credentials are looked for again."""
         self._credentials.forget(host)

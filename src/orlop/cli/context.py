@@ -8,7 +8,7 @@ from orlop.cli.streams import Streams
 from orlop.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from orlop import Cache, Client, Credential, CredentialSource, Exchange, HostOptions, PlatformSelector, RegistryHost
@@ -44,6 +44,7 @@ class App:
         """The file that --curl names for the answer."""
         self.curl_data = ""
         """The file that --curl names as what is sent."""
+        self._client: Client | None = None
         self._settings: Settings | None = None
         self._source: NamedRegistrySource | None = None
         self._source_known = False
@@ -136,7 +137,7 @@ class App:
         hosts, defaults = self.connection()
         limit = self.settings.checked("manifestLimit")
         more: dict[str, Any] = {"manifest_limit": limit} if limit else {}
-        return Client(
+        self._client = Client(
             credentials=keychain if source is None else Chain([source, keychain]),
             hosts=hosts,
             defaults=defaults,
@@ -146,6 +147,7 @@ class App:
             reading=self._reading(),
             **more,
         )
+        return self._client
 
     def _reading(self) -> Callable[[int, int], None] | None:
         """Return what shows that layers are read, on a terminal."""
@@ -206,6 +208,9 @@ class App:
         if self.curl:
             self._print_curl()
         self.streams.flush()
+        if self._client is not None and self.streams.error_terminal:
+            for line in _nearly_spent(self._client):
+                self.streams.note(line)
 
     def failing(self) -> None:
         """Write what is there, before the error is told or after Ctrl-C."""
@@ -231,6 +236,15 @@ def _hurried(fields: dict[str, Any]) -> dict[str, Any]:
     if longest is not None and longest < fields.get("connect_timeout_s", CONNECT_TIMEOUT_S):
         return {**fields, "connect_timeout_s": longest}
     return fields
+
+
+def _nearly_spent(client: Client) -> Iterator[str]:
+    """Yield a line for each host that grants no more than a tenth of its limit."""
+    for host, limit in client.rate_limits().items():
+        if limit.remaining is None or limit.limit is None or limit.remaining * 10 > limit.limit:
+            continue
+        window = f" in {limit.window_s // 3600} hours" if limit.window_s and limit.window_s >= 7200 else ""
+        yield f"note: {host} grants {limit.remaining} more of {limit.limit} requests{window}"
 
 
 def usage(message: str) -> InputError:

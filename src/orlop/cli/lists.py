@@ -32,10 +32,11 @@ def show_names(app: App, field: str, names: Iterable[str]) -> None:
         for name in names:
             streams.text(template.fill({field: name}, known=True) + "\n")
         return
-    if mode == "table":
-        streams.text(Paint(colour=streams.colour).heading(field.upper()) + "\n")
-    for name in names:
-        streams.text(f"{safe(name)}\n")
+    heading = Paint(colour=streams.colour).heading(field.upper()) + "\n" if mode == "table" else ""
+    for name in names:  # the first may be an error, which needs no heading
+        streams.text(f"{heading}{safe(name)}\n")
+        heading = ""
+    streams.text(heading)
 
 
 def show_pages(app: App, client: Client, host: str, path: str) -> None:

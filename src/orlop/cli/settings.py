@@ -47,8 +47,29 @@ def _size(text: str) -> Value:
     return parse_size(text)
 
 
-def _names(text: str) -> Value:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _mirrors(text: str) -> Value:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(map(_is_mirror, names)):
+        raise ValueError("hosts, such as mirror.example:5000, with commas between")
+    return names
+
+
+def _is_mirror(name: str) -> bool:
+    from orlop.model.reference import RegistryHost
+
+    scheme, mark, rest = name.rpartition("://")
+    try:
+        RegistryHost(rest.partition("/")[0])
+    except InputError:
+        return False
+    return not mark or scheme in {"http", "https"}
+
+
+def _proxy(text: str) -> Value:
+    scheme, mark, rest = text.partition("://")
+    if not mark or scheme not in {"http", "https", "socks5", "socks5h"} or not rest.strip("/"):
+        raise ValueError("a URL, such as http://proxy.example:3128")
+    return text
 
 
 def _output(text: str) -> Value:
@@ -80,10 +101,10 @@ HOST_KNOWN: dict[str, tuple[Callable[[str], Value], str, str]] = {
     "timeout": (_seconds, "timeout_s", "seconds without a byte"),
     "connectTimeout": (_seconds, "connect_timeout_s", "seconds until there is a connection"),
     "totalTimeout": (_seconds, "total_timeout_s", "seconds for one whole exchange"),
-    "mirrors": (_names, "mirrors", "hosts that are asked first when reading, with commas between"),
+    "mirrors": (_mirrors, "mirrors", "hosts that are asked first when reading, with commas between"),
     "concurrency": (_count, "concurrency", "requests at once"),
     "requestsPerSecond": (_seconds, "requests_per_second", "requests started in a second"),
-    "proxy": (_text, "proxy", "URL of a proxy"),
+    "proxy": (_proxy, "proxy", "URL of a proxy"),
 }
 """Every setting under ``hosts.HOST``: how its text is read, the field of HostOptions, and what it means."""
 
@@ -170,8 +191,8 @@ class Settings:
         return found
 
     def _of_type(self, name: str, value: object, read: Callable[[str], Value]) -> Value:
-        if isinstance(value, list | tuple) and read is _names and all(isinstance(item, str) for item in value):
-            return tuple(value)
+        if isinstance(value, list | tuple) and read is _mirrors and all(isinstance(item, str) for item in value):
+            value = ",".join(value)
         if isinstance(value, bool):
             value = "true" if value else "false"
         if not isinstance(value, str | int | float):

@@ -10,6 +10,7 @@ from orlop.model.reference import RegistryHost, Repository
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from orlop.protocol.headers import RateLimit
     from orlop.protocol.message import Response
 
 ANSWER_LIMIT = 64 * 1024 * 1024
@@ -61,6 +62,10 @@ class Wire(Part):
                 raise RedirectRefusedError(host, "its pages link in a loop")
             seen.add(following)
             call.target = following
+
+    def rate_limits(self) -> dict[str, RateLimit]:
+        """Return the rate limits that registries stated to this client, the last of each, by the host that answered."""
+        return dict(self._session.rate_limits)
 
     async def token(self, repository: str | Repository, *, actions: tuple[str, ...] = ("pull",)) -> str:
         """Return the value of the Authorization header for these actions; empty where none is needed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop.content.base import Resolved
-from orlop.errors import InvalidDigestError
+from orlop.errors import InvalidDigestError, InvalidDocumentError
 from orlop.model.descriptor import Descriptor
 from orlop.model.digest import Digest
 from orlop.model.manifest import parse_manifest
@@ -58,7 +58,12 @@ async def get_manifest(session: Session, repository: Repository, name: Tag | Dig
 
 
 async def _get(session: Session, repository: Repository, name: Tag | Digest, limit: int) -> tuple[Manifest, Headers]:
-    response = await session.fetch(_call("GET", repository, name, limit))
+    try:
+        response = await session.fetch(_call("GET", repository, name, limit))
+    except InvalidDocumentError as error:
+        if error.reason.endswith(f"more than {limit} bytes") or error.reason.endswith(f"larger than {limit} bytes"):
+            error.hint = "the setting manifestLimit, and manifest_limit in Python, raise the limit"
+        raise
     if response.status != 200:
         raise _refused("GET", response, repository, name)
     return _parsed(response, repository, name, limit), response.headers

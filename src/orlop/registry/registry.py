@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orlop.content.base import Namespace
+from orlop.errors import AccessError
 from orlop.model.manifest import MANIFEST_LIMIT
 from orlop.model.reference import Repository
 from orlop.protocol.challenge import parse_challenges
@@ -28,7 +29,8 @@ class Ping:
 
     url: where its API is. status: of the last answer, signed in where that was possible. api_version: what it states
     of itself. schemes: the ways of signing in that it named ("bearer", "basic"); empty where it asked for none.
-    realm: where its tokens come from. seen: rate limits and such, by header name.
+    realm: where its tokens come from. anonymous: whether there are no credentials for it, so that signed_in is with a
+    token that everybody gets. seen: rate limits and such, by header name.
     """
 
     host: str
@@ -39,6 +41,7 @@ class Ping:
     realm: str = ""
     signed_in: bool = False
     seen: Mapping[str, str] = field(default_factory=dict)
+    anonymous: bool = False
 
 
 _SEEN = ("server", "ratelimit-limit", "ratelimit-remaining", "docker-ratelimit-source")
@@ -73,13 +76,19 @@ class RemoteRegistry(Namespace):
     async def ping(self) -> Ping:
         """Ask whether a registry answers there. Rule: distribution-spec 1.1, "Determining Support".
 
-        A 401 is an answer: it says how to sign in. Raises RegistryError and its kin for anything but 200 and 401.
+        A 401 is an answer: it says how to sign in. Raises RegistryError and its kin for anything but 200 and 401, and
+        AccessError's kinds for credentials that are not accepted.
         """
         plain = await self.session.fetch(Call("GET", build(Base()), self.host, anonymous=True))
         challenges = parse_challenges(plain.headers.all("www-authenticate"))
-        response, signed = plain, False
+        response, signed, nobody = plain, False, False
         if plain.status == 401:
-            response = await self.session.fetch(Call("GET", build(Base()), self.host))
+            nobody = await self.session.authenticator.nobody(self.host)
+            try:
+                response = await self.session.fetch(Call("GET", build(Base()), self.host))
+            except AccessError:
+                if not nobody:
+                    raise
             signed = response.status == 200
         if response.status not in {200, 401}:
             raise from_wire(response, method="GET", kind="registry", what="/v2/", where=self.host.value)
@@ -93,4 +102,5 @@ class RemoteRegistry(Namespace):
             bearer.parameters.get("realm", "") if bearer else "",
             signed,
             {name: response.headers[name] for name in _SEEN if name in response.headers},
+            nobody,
         )

@@ -48,6 +48,8 @@ def _answer(found: list[Descriptor]) -> Answer:
     def table(paint: Paint) -> str:
         from orlop.cli.table import size, table
 
+        if not found:
+            return "no referrers\n"
         headings = ["DIGEST", "ARTIFACT TYPE", "SIZE", "ANNOTATIONS"]
         rows = [[each.digest.value, each.artifact_type, size(each.size), _annotations(each)] for each in found]
         return table(paint, headings, rows, right=(2,))

@@ -78,6 +78,10 @@ def _repository(app: App, text: str) -> Reference:
 
 
 def _one_tag(text: str, tag: str) -> Exception:
+    if tag.isdecimal() and "/" not in text and ("." in text or text.startswith("localhost:")):
+        return usage(f"{text} names a registry, or a tag of an image, and no repository").with_hint(
+            f"orlop repo list {text} shows the repositories of the registry"
+        )
     return usage(f"{text} names a tag, and this lists the tags of a repository").with_hint(
         f"leave out :{tag}; or give a digest to see its other tags"
     )
