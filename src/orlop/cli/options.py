@@ -98,7 +98,6 @@ output_without_raw = shared(
 """Add --output and --format, where there are no bytes of the registry to give."""
 
 
-
 def output_with(*more: str) -> Callable[[F], F]:
     """Add --output and --format, where there are other documents to give than the registry's."""
     outputs = (*(mode for mode in OUTPUTS if mode != "raw"), *more)
