@@ -120,6 +120,23 @@ def test_several_images_need_a_name(orlop: Orlop, at: dict[str, str]) -> None:
         assert "team/app:1, team/app:2" in said.notes
 
 
+def test_a_path_that_was_typed_as_a_reference_is_told_as_a_locator(orlop: Orlop, at: dict[str, str]) -> None:
+    for scheme in ("oci", "oci-archive", "docker-archive"):
+        path = at[scheme].partition(":")[2]
+        said = orlop("image", "ls", path)
+        assert (
+            said.status,
+            f"hint: {'oci:' + path if scheme == 'oci' else 'docker-archive:' + path}" in said.notes,
+        ) == (2, True)
+    assert "hint" not in orlop("image", "ls", "./absent.tar").notes
+
+
+def test_a_layout_without_an_image_says_so(orlop: Orlop, tmp_path: Path) -> None:
+    write_files(tmp_path, layout_files({}))
+    said = orlop("image", "ls", f"oci:{tmp_path}")
+    assert (said.status, said.notes) == (3, f"orlop: an image is not in oci:{tmp_path}: it holds none\n")
+
+
 def test_a_platform_is_chosen_and_checked(orlop: Orlop, tmp_path: Path) -> None:
     write_files(tmp_path, layout_files({"both": index([ONE, TWO]), "one": ONE}))
     assert orlop("image", "inspect", f"oci:{tmp_path}:both", "--arch", "arm64").raw == TWO.config

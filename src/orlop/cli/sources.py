@@ -6,6 +6,7 @@ The one place where locators (``oci:DIR``) are told from references. A locator's
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from orlop.errors import InputError, PlatformChoiceError
@@ -26,7 +27,13 @@ def named(app: App, text: str) -> Reference | Locator:
         from orlop.model.locator import Locator
 
         return Locator.parse(text)
-    return reference_named(app, text)
+    try:
+        return reference_named(app, text)
+    except InputError as error:
+        if error.hint is None and os.path.exists(text):
+            archive = f"docker-archive:{text} reads what docker save writes, oci-archive:{text} a layout in a tar file"
+            error.hint = f"oci:{text} reads a layout in a folder" if os.path.isdir(text) else archive
+        raise
 
 
 def reference_named(app: App, text: str, *, default_tag: bool = True) -> Reference:

@@ -84,7 +84,10 @@ def tagged(entries: Sequence[Entry], tag: Tag, where: str) -> Entry:
 def only(found: Sequence[Entry], name: str, where: str) -> Entry:
     """Return the entry, when all that were found point to one manifest. Raises InputError, ManifestNotFoundError."""
     if not found:
-        raise ManifestNotFoundError(name or "an image", where, "it holds none")
+        missing = ManifestNotFoundError(name or "image", where, "it holds none")
+        if not name:
+            missing.noun = "an"
+        raise missing
     if len({entry.descriptor.digest for entry in found}) > 1:
         count = len({entry.descriptor.digest for entry in found})
         text = f"{where}:{name}" if name else where
