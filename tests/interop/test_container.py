@@ -1,19 +1,24 @@
-"""The container recipe, built by buildah and run; and the image that comes of it, checked by itself."""
+"""The container recipe, built by buildah and run, and the image that comes of it, checked by itself; the action, installed."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from tests.interop.peers import program
 
 from orlop import Client
 from orlop._version import __version__
 from orlop.auth.keychain import Chain
 from orlop.testing import registry
+from orlop.testing.builders import image, push_now
+from orlop.testing.layers import layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,8 +102,7 @@ def test_it_is_the_command_line(built: Built) -> None:
 
 
 def test_it_checks_images_and_keeps_what_it_saw_in_its_volume(built: Built) -> None:
-    image = f"{built.host}/team/orlop:1"
-    script = f"id -u; orlop image check {image}; find /data -name observations.db"
+    script = f"id -u; orlop image check {built.host}/team/orlop:1; find /data -name observations.db"
     status, said = built.run("/usr/bin/sh", "-c", script)
     assert status == 0, said
     assert said.startswith("65532\n")
@@ -111,3 +115,27 @@ def test_the_image_itself_is_up_to_date_with_its_base(built: Built) -> None:
         report: Any = client.check(f"{built.host}/team/orlop:1")
     (verdict,) = report.platforms
     assert (verdict.state, verdict.reason, str(verdict.base)) == ("fresh", "same-base", f"{built.host}/team/python:3")
+
+
+def test_the_action_installs_its_own_source_and_checks(tmp_path: Path) -> None:
+    if not os.environ.get("ORLOP_INTEROP"):
+        pytest.skip("the action takes packages from an index; ./run interop lets it")
+    steps = {step["name"]: step for step in yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))["runs"]["steps"]}
+    one = image([layer({"a": b"a"})], platform="linux/amd64")
+    with registry() as running:
+        push_now(one, running, "team/app", tags=["1"])
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUNNER_TEMP": str(tmp_path / "temp")}
+        environ |= {
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
+            "PYTHON": sys.executable,
+            "SOURCE": str(ROOT),
+            "VERSION": "",
+        }
+        environ |= {name: os.environ[name] for name in ("PIP_CERT", "SSL_CERT_FILE") if name in os.environ}
+        environ |= {name: re.sub(r"\$\{\{.*\}\}", "", value) for name, value in steps["Check"]["env"].items()}
+        environ |= {"FAIL_ON": "error", "IMAGE": f"{running.host}/team/app:1 {running.host}/team/app:1"}
+        for name in ("Install orlop", "Check"):
+            shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", steps[name]["run"]]
+            done = subprocess.run(shell, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+    assert "state=fresh\nstatus=0\nstale=[]\n" in (tmp_path / "output").read_text("utf-8")
