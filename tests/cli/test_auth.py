@@ -123,6 +123,15 @@ def test_the_environments_password_and_token_are_used(orlop: Orlop, hub: Profile
     assert orlop("tag", "list", name, env={"ORLOP_TOKEN": "wrong"}).status == 4
 
 
+def test_a_token_out_of_a_file_may_end_its_line_and_is_one_word(orlop: Orlop, hub: Profile) -> None:
+    name = f"{hub.host}/team/app"
+    token = orlop("auth", "token", name, env={"ORLOP_USERNAME": "mary", "ORLOP_PASSWORD": SECRET}).text
+    assert orlop("tag", "list", name, env={"ORLOP_TOKEN": f"{token.strip()}\r\n"}).text == "1\n"
+    said = orlop("tag", "list", name, env={"ORLOP_TOKEN": "two\nlines"})
+    assert said.notes == "orlop: 'ORLOP_TOKEN' is not usable: its value holds characters that no token has\n"
+    assert said.status == 2
+
+
 def test_the_environment_goes_before_the_files(orlop: Orlop, hub: Profile) -> None:
     login(orlop, hub.host)
     assert orlop("tag", "list", f"{hub.host}/team/app", env={"ORLOP_TOKEN": "wrong"}).status == 4

@@ -65,6 +65,12 @@ def test_references_come_from_standard_input(orlop: Orlop, harbour: Harbour) -> 
     assert said.lines[0]["digest"] == str(harbour.one.digest)
 
 
+def test_a_file_of_windows_is_read(orlop: Orlop, harbour: Harbour, tmp_path: Path) -> None:
+    (tmp_path / "refs").write_bytes(b"\xef\xbb\xbf" + f"{harbour.single}\r\n".encode())
+    said = orlop("manifest", "digest", "--from-file", str(tmp_path / "refs"))
+    assert said.lines[0]["reference"] == harbour.single
+
+
 def test_one_reference_in_a_file_is_a_batch_and_none_is_nothing(orlop: Orlop) -> None:
     assert (orlop("manifest", "digest", "--from-file", "-", stdin=b"#\n\n")).raw == b""
 

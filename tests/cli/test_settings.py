@@ -40,6 +40,23 @@ def test_what_is_not_set_is_a_no(orlop: Orlop) -> None:
     assert (said.status, said.text, said.notes) == (1, "", "")
 
 
+def test_the_value_of_what_is_no_setting_is_2(orlop: Orlop) -> None:
+    said = orlop("settings", "get", "platfrom.os")
+    assert said.status == 2
+    assert "did you mean platform.os?" in said.notes
+    assert [orlop("settings", "get", name).status for name in ("platform", "hosts", "hosts.a.example:5000")] == [1] * 3
+
+
+def test_what_a_host_cannot_have_is_told(orlop: Orlop, home: Path, harbour: Harbour) -> None:
+    file_of(home).parent.mkdir(parents=True)
+    file_of(home).write_text(json.dumps({"hosts": {harbour.host: {"plainHTTP": True}}}), "utf-8")
+    said = orlop("tag", "list", harbour.single)
+    assert said.status == 0
+    assert said.notes == (
+        f"warning: the settings file {file_of(home)} holds hosts.{harbour.host}.plainHTTP, which is not known\n"
+    )
+
+
 def test_an_empty_value_takes_a_setting_away(orlop: Orlop) -> None:
     orlop("settings", "set", "output", "json")
     orlop("settings", "set", "output", "")

@@ -186,6 +186,6 @@ def _opened(path: str) -> Iterator[str]:
 
 def _listed(file: BinaryIO) -> Iterator[str]:
     for line in read_lines(file, LINE_LIMIT):
-        text = line.strip()
+        text = line.removeprefix("\ufeff").strip()  # what Windows puts before the first
         if text and not text.startswith("#"):
             yield text

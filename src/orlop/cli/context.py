@@ -172,6 +172,8 @@ class App:
             except InputError:
                 host = host.lower()  # a storage host, for which a single word is enough
             hosts[host] = HostOptions(**_hurried({**fields, **given}))
+        for name in self.settings.unknown:
+            self.warn(f"the settings file {self.settings.path} holds {name}, which is not known")
         return hosts, HostOptions(**_hurried(given))
 
     def cache(self) -> Cache | None:

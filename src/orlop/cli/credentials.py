@@ -40,11 +40,16 @@ class NamedRegistrySource(CredentialSource):
 def environment_source(environ: Mapping[str, str]) -> NamedRegistrySource | None:
     """Return the source for ORLOP_TOKEN, or ORLOP_USERNAME and ORLOP_PASSWORD; without any of them for DREDGE_*.
 
-    An empty variable counts as not set. Raises InputError for half a pair.
+    An empty variable counts as not set. Raises InputError for half a pair, and for a token that can be none.
     """
     for prefix in ("ORLOP", "DREDGE"):
         token, username, password = (environ.get(f"{prefix}_{part}", "") for part in ("TOKEN", "USERNAME", "PASSWORD"))
+        token = token.strip()  # out of a file, with the end of its line
         if token:
+            if not (token.isascii() and token.isprintable()) or " " in token:
+                error = InputError(f"{prefix}_TOKEN", "its value holds characters that no token has")
+                error.noun = "usable"
+                raise error
             return NamedRegistrySource(Credential(registry_token=token, source=f"{prefix}_TOKEN"), f"{prefix}_TOKEN")
         if username and password:
             return NamedRegistrySource(

@@ -126,6 +126,8 @@ class Settings:
 
     def __init__(self, path: str, document: dict[str, object]) -> None:
         self.path, self.document = path, document
+        self.unknown: list[str] = []
+        """Names under a host that are not known, once ``hosts`` was asked for."""
 
     @classmethod
     def load(cls, path: str) -> Settings:
@@ -188,6 +190,7 @@ class Settings:
                 for key, value in fields.items()
                 if key in HOST_KNOWN and value is not None
             }
+            self.unknown += [f"hosts.{host}.{key}" for key in fields if key not in HOST_KNOWN]
         return found
 
     def _of_type(self, name: str, value: object, read: Callable[[str], Value]) -> Value:
@@ -229,8 +232,8 @@ def parts_of(name: str) -> list[str]:
     return parts
 
 
-def value_of(name: str, text: str) -> Value:
-    """Return what the text means for the setting. Raises InputError for an unknown name or a wrong value."""
+def _known(name: str) -> tuple[object, ...]:
+    """Return the entry of a setting, whose first is how its text is read. Raises InputError for an unknown name."""
     parts = parts_of(name)
     if parts[0] == "hosts" and len(parts) == 3:
         known: tuple[object, ...] | None = HOST_KNOWN.get(parts[2])
@@ -238,13 +241,26 @@ def value_of(name: str, text: str) -> Value:
     else:
         known = KNOWN.get(name)
         names = [*KNOWN, *(f"hosts.HOST.{key}" for key in HOST_KNOWN)]
-    if known is None:
-        import difflib
+    if known is not None:
+        return known
+    import difflib
 
-        near = difflib.get_close_matches(name, names, n=1)
-        raise _unknown(name, f"did you mean {near[0]}?" if near else "it is not known").with_hint(
-            f"there are: {', '.join(names)}"
-        )
+    near = difflib.get_close_matches(name, names, n=1)
+    raise _unknown(name, f"did you mean {near[0]}?" if near else "it is not known").with_hint(
+        f"there are: {', '.join(names)}"
+    )
+
+
+def check_known(name: str) -> None:
+    """Raise InputError for what is neither a setting nor the beginning of one, such as ``platform`` or ``hosts.HOST``."""
+    beginning = name.partition(".")[0] == "hosts" or any(known.startswith(f"{name}.") for known in KNOWN)
+    if not beginning:
+        _known(name)
+
+
+def value_of(name: str, text: str) -> Value:
+    """Return what the text means for the setting. Raises InputError for an unknown name or a wrong value."""
+    known = _known(name)
     read: Callable[[str], Value] = known[0]  # type: ignore[assignment]  # the first of either table's entries
     try:
         return read(text)

@@ -37,7 +37,7 @@ def get(app: App, name: str | None) -> None:
 
     The exit status is 1 when the setting is not set.
     """
-    from orlop.cli.settings import parts_of
+    from orlop.cli.settings import check_known, parts_of
     from orlop.cli.status import NEGATIVE
 
     if name is None:
@@ -54,6 +54,7 @@ def get(app: App, name: str | None) -> None:
     parts_of(name)
     value = app.settings.get(name)
     if value is None:
+        check_known(name)
         app.status = NEGATIVE
         return
     show(
