@@ -79,8 +79,10 @@ class Run:
     output: bytes
 
 
-def timed(command: Sequence[str], *, stdin: bytes | None = None, env: dict[str, str] | None = None) -> Run:
-    """Run a command to its end. Its peak memory is that of its largest process."""
+def timed(
+    command: Sequence[str], *, stdin: bytes | None = None, env: dict[str, str] | None = None, status: int = 0
+) -> Run:
+    """Run a command to its end, which is to be with this status. Its peak memory is that of its largest process."""
     started = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -89,12 +91,12 @@ def timed(command: Sequence[str], *, stdin: bytes | None = None, env: dict[str, 
         env={**os.environ, **(env or {})},
     )
     output, _ = process.communicate(stdin) if stdin is not None else (_drained(process), None)
-    _, status, usage = os.wait4(process.pid, 0) if process.returncode is None else (0, 0, None)
+    _, ended, usage = os.wait4(process.pid, 0) if process.returncode is None else (0, 0, None)
     seconds = time.perf_counter() - started
-    code = process.returncode if usage is None else os.waitstatus_to_exitcode(status)
+    code = process.returncode if usage is None else os.waitstatus_to_exitcode(ended)
     if usage is not None:
         process.returncode = code
-    if code != 0:
+    if code != status:
         raise SystemExit(f"{' '.join(command[:3])} ... ended with {code}")
     if usage is None:
         return Run(seconds, 0.0, 0.0, output)
@@ -119,9 +121,10 @@ def medians(rounds: int, sides: dict[str, Callable[[], Run]]) -> dict[str, Run]:
 
 
 @contextmanager
-def embedded(root: Path) -> Iterator[str]:
-    """Serve a folder with ``orlop serve`` in a process of its own; give its host."""
-    process = subprocess.Popen([*ORLOP, "serve", "--root", str(root), "--port", "0"], stdout=subprocess.PIPE, text=True)
+def embedded(root: Path, port: int = 0) -> Iterator[str]:
+    """Serve a folder with ``orlop serve`` in a process of its own; give its host. port: 0 for a free one."""
+    command = [*ORLOP, "serve", "--root", str(root), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
