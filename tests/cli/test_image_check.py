@@ -213,6 +213,22 @@ def test_a_broken_file_of_observations_that_is_named_is_an_error(check: Any, doc
     assert check(f"{dock.app}:1.0", "--observations", str(tmp_path / "seen.db")).status == 9
 
 
+def test_a5_a_newer_base_waits_for_its_age(check: Any, dock: Dock) -> None:
+    said = check(f"{dock.app}:1.0", "--min-age", "7d", "--output", "json")
+    assert (said.status, said.json["state"]) == (0, "fresh")
+    one = said.json["platforms"][0]
+    assert one["waiting"]["ageKnown"] is True
+    assert one["waitingUntil"].endswith("Z")
+    text = check(f"{dock.app}:1.0", "--min-age", "7d", "--output", "table").text
+    assert "a newer base is there, waiting until" in text
+    assert check(f"{dock.app}:1.0").status == 1
+
+
+def test_a5_without_observations_the_age_is_not_known(check: Any, dock: Dock) -> None:
+    said = check(f"{dock.app}:1.0", "--min-age", "1s", "--observations", "off", "--output", "json")
+    assert (said.status, said.json["platforms"][0]["waiting"]["ageKnown"]) == (0, False)
+
+
 # --- lucy ----------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from orlop.freshness import values
 from orlop.freshness.asking import Desk
 from orlop.freshness.behind import behind
 from orlop.freshness.chains import chain_ids
+from orlop.freshness.cooling import cool_down
 from orlop.freshness.engine import Trace, platform_text
 from orlop.freshness.fold import fold, with_ancestors
 from orlop.freshness.images import Unread, images_in, read_config
@@ -23,7 +24,7 @@ from orlop.model.digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orlop.freshness.behind import Behind
+    from orlop.freshness.behind import Behind, Waiting
     from orlop.freshness.engine import Engine, Place
     from orlop.freshness.plan import Asked, CheckOptions
     from orlop.model.manifest import Manifest
@@ -218,7 +219,14 @@ class Checker:
         remembered: bool = False,
     ) -> Report:
         self._see(home, digest, verdicts, trace)
-        about = tuple(self._about(one, record, remembered=remembered) for one in verdicts)
+        waits: list[Waiting | None] = [None] * len(verdicts)
+        if self._options.min_age_s > 0:
+            cooled = [self._cooled(one, home) for one in verdicts]
+            verdicts, waits = tuple(one for one, _ in cooled), [one for _, one in cooled]
+        about = tuple(
+            self._about(one, record, waiting, remembered=remembered)
+            for one, waiting in zip(verdicts, waits, strict=True)
+        )
         error = next((one.absent.error for one in verdicts if _is_trouble(one) and one.absent), None)
         return Report(asked.subject, digest, fold(verdicts), verdicts, error, about)
 
@@ -236,13 +244,29 @@ class Checker:
             if index is not None:
                 self._notebook.see(str(base.repository), base.tag.value, platform, index, one.now_digest.value)
 
-    def _about(self, verdict: Verdict, record: dict[str, Any] | None, *, remembered: bool) -> About:
+    def _cooled(self, verdict: Verdict, home: Place) -> tuple[Verdict, Waiting | None]:
+        """Return the verdict with a base too young left out of account (A5)."""
+        base, own = verdict.base, home.base
+        if base is None or base.repository is None or base.tag is None:
+            return verdict, None
+        platform = platform_text(verdict.platform)
+        built_by = None
+        if own.repository is not None and own.tag is not None and verdict.digest is not None:
+            seen = self._notebook.history(str(own.repository), own.tag.value, platform)
+            times = [span.first_seen for span in seen if span.platform_digest == verdict.digest.value]
+            built_by = min(times, default=None)
+        history = self._notebook.history(str(base.repository), base.tag.value, platform)
+        return cool_down(verdict, history, self._options.min_age_s, self._notebook.now(), built_by=built_by)
+
+    def _about(
+        self, verdict: Verdict, record: dict[str, Any] | None, waiting: Waiting | None, *, remembered: bool
+    ) -> About:
         kept = kept_at = None
         if record is not None and verdict.reason == values.BASE_UNREADABLE:
             digest = verdict.digest.value if verdict.digest else ""
             kept = next((verdict_of(one) for one in record["platforms"] if one.get("digest") == digest), None)
             kept_at = record["at"] if kept else None
-        return About(self._behind(verdict), None, kept, kept_at, remembered)
+        return About(self._behind(verdict), waiting, kept, kept_at, remembered)
 
     def _behind(self, verdict: Verdict) -> Behind | None:
         base = verdict.base
