@@ -252,6 +252,9 @@ def _canonical_v6(text: str, name: str) -> str:
         raise InvalidReferenceError(text, "the address in brackets is not IPv6") from None
 
 
+_LOWER = "a repository's name is in lower case"
+
+
 def _named(text: str, error: InputError) -> InvalidReferenceError:
     """Say the same of the whole text that was given."""
     about = InvalidReferenceError(text, error.reason)
@@ -259,6 +262,8 @@ def _named(text: str, error: InputError) -> InvalidReferenceError:
     match = _SCHEME.match(text)
     if match:
         about.reason, about.hint = "a reference has no scheme", f"leave out {match[0]}"
+    elif error.reason == _LOWER:
+        about.hint = f"registries have it as {error.text.lower()}" if _NAME.match(error.text.lower()) else None
     return about
 
 
@@ -276,7 +281,7 @@ def _why_no_name(text: str) -> str:
     if len(text) > NAME_LIMIT:
         return f"a repository's name has {NAME_LIMIT} characters at most, not {len(text)}"
     if text.lower() != text:
-        return "a repository's name is in lower case"
+        return _LOWER
     if "//" in text or text.startswith("/") or text.endswith("/"):
         return "a component of the repository's name is empty"
     return "a component of a repository's name is of a-z 0-9, and between them one of . _ __ or dashes"

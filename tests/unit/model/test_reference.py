@@ -217,3 +217,17 @@ def test_a_single_word_is_no_registry_and_the_advice_is_a_port() -> None:
 
     assert caught.value.hint
     assert "registry:5000" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("ghcr.io/Owner/Name:1", "registries have it as owner/name"),
+        ("a/B!", None),
+        ("docker://A", "leave out docker://"),
+    ],
+)
+def test_a_name_in_upper_case_is_told_in_lower_case(text: str, hint: str | None) -> None:
+    with pytest.raises(InvalidReferenceError) as caught:
+        Reference.parse(text)
+    assert caught.value.hint == hint
