@@ -20,7 +20,7 @@ from orlop.layer.seekpoints import SeekPoints
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orlop.layer.index import Point
+    from orlop.layer.points import Point
 
     Recipe = list[tuple[Callable[[random.Random, int], bytes], int, int]]
 

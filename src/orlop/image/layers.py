@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from orlop.model.digest import Digest
     from orlop.runtime import Runtime
 
-KIND = "layers1"
+KIND = "layers2"
 """The name of kept indexes in the cache; another form gets another number."""
 
 AT_ONCE = 4
@@ -126,6 +126,8 @@ class LayerStore:
 
         index = await self.index(layer)
         descriptor, _ = _parts(layer)
+        if self._derived is not None and index.chunks is None and not index.points:
+            await self.runtime.run(self._derived.drop, index.digest)  # every layer has its beginning: these were damaged
         reader = file_reader(f"/{entry.path} in {self._what(descriptor)}", index, entry, limits=self.limits)
         stream = self._file(descriptor, reader, whole=not entry.sha256)
         try:

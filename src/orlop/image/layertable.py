@@ -118,7 +118,7 @@ def _index(descriptor: Descriptor, kind: str, table: Table, own: tuple[Entry, in
         sha256 = bytes.fromhex(Digest.of(raw).hex)
         builder.add(entry._replace(offset=number, data_offset=-1, stored=entry.size, sha256=sha256))
         chunks = Chunks([*chunks, (number, Chunk(start, end, entry.data_offset, entry.size, sha256))])
-    return LayerIndex(descriptor.digest, None, kind, descriptor.size, None, builder.finish(), (), chunks)
+    return LayerIndex(descriptor.digest, None, kind, descriptor.size, None, builder.finish(), chunks=chunks)
 
 
 async def _part(source: Source, descriptor: Descriptor, start: int, stop: int) -> bytes:

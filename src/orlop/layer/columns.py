@@ -1,7 +1,8 @@
 """Entries as columns: a block of them in few bytes, and back at the speed of C.
 
-A block is deflated. In it are numbers as little-endian 64-bit words, texts joined by NUL, hashes end to end. What
-few entries have (extended attributes, maps of sparse files) follows as JSON by row.
+A block is the length of what is deflated, that, and the hashes end to end, which nothing makes smaller. Numbers are
+little-endian words as wide as the largest of a column needs, texts are joined by NUL, and a column that is the same in every
+row is there once. What few entries have (extended attributes, maps of sparse files) follows as JSON by row.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import zlib
 from array import array
 from contextlib import suppress
 from functools import partial
-from struct import Struct
+from struct import Struct, error
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from orlop.layer.entry import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 BLOCK_ENTRIES = 1024
 """Entries of one block."""
@@ -39,50 +40,53 @@ BLOCK_LIMIT = 256 * 1024 * 1024
 
 _KINDS = (FILE, DIRECTORY, SYMLINK, HARDLINK, CHARACTER, BLOCK_DEVICE, FIFO)
 _NUMBER = {kind: number for number, kind in enumerate(_KINDS)}
-_TEXTS = ("path", "uname", "gname", "link", "raw")
+_TEXTS = ("path", "uname", "gname", "link")
 _NUMBERS = ("mode", "uid", "gid", "size", "mtime_ns", "major", "minor", "offset", "data_offset", "stored")
-_AT = {name: at for at, name in enumerate(Entry._fields)}
+_WIDTHS = {"B": 1, "H": 2, "I": 4, "q": 8}
 _LENGTH = Struct("<Q")
+_SAME = Struct("<q")
 _HASH = Struct("32s")
 _LEVEL = 3
 
 
 def pack(entries: Sequence[Entry]) -> bytes:
     """Return the bytes of a block."""
-    columns = list(zip(*entries, strict=True))
-    parts = [_LENGTH.pack(len(entries)), bytes([_NUMBER[kind] for kind in columns[_AT["kind"]]])]
-    parts += [_numbers(columns[_AT[name]]) for name in _NUMBERS]
+    columns = dict(zip(Entry._fields, zip(*entries, strict=True), strict=True))
+    parts = [_LENGTH.pack(len(entries)), bytes([_NUMBER[kind] for kind in columns["kind"]])]
+    parts += [_numbers(columns[name]) for name in _NUMBERS]
     for name in _TEXTS:
-        text = _texts(columns[_AT[name]])
+        text = _texts(columns[name])
         parts += [_LENGTH.pack(len(text)), text]
-    hashes = columns[_AT["sha256"]]
-    parts += [bytes(map(len, hashes)), b"".join(hashes)]
+    raw = _raw(columns)
+    parts += [_LENGTH.pack(len(raw)), raw, bytes(map(len, columns["sha256"]))]
     rare = {
         str(row): [{name: value.hex() for name, value in one.xattrs.items()}, one.sparse]
         for row, one in enumerate(entries)
         if one.xattrs or one.sparse is not None
     }
     parts.append(json.dumps(rare).encode() if rare else b"")
-    return zlib.compress(b"".join(parts), _LEVEL)
+    deflated = zlib.compress(b"".join(parts), _LEVEL)
+    return b"".join([_LENGTH.pack(len(deflated)), deflated, *columns["sha256"]])
 
 
 def unpack(block: bytes) -> list[Entry]:
     """Return the entries of a block. Raises ValueError for bytes that are none."""
     try:
         return _unpacked(block)
-    except (zlib.error, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"not a block of entries: {error}") from error
+    except (zlib.error, error, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as wrong:
+        raise ValueError(f"not a block of entries: {wrong}") from wrong
 
 
 def _unpacked(block: bytes) -> list[Entry]:
     inflater = zlib.decompressobj()
-    data = memoryview(inflater.decompress(block, BLOCK_LIMIT))
+    end = _LENGTH.size + _LENGTH.unpack_from(block)[0]
+    data = memoryview(inflater.decompress(block[_LENGTH.size : end], BLOCK_LIMIT))
     if not inflater.eof:
         raise ValueError("not a block of entries: it does not end")
-    count = _LENGTH.unpack_from(data)[0] if len(data) >= 8 else 0
+    (count,) = _LENGTH.unpack_from(data)
     if not 0 < count <= BLOCK_ENTRIES:
         raise ValueError("not a block of entries: their count is wrong")
-    at = 8
+    at = _LENGTH.size
     columns: dict[str, Iterable[Any]] = {}
 
     def take(size: int) -> memoryview:
@@ -92,18 +96,19 @@ def _unpacked(block: bytes) -> list[Entry]:
             raise ValueError("not a block of entries: it is too short")
         return data[at - size : at]
 
-    columns["kind"] = [_KINDS[number] for number in take(count)]
+    kinds = columns["kind"] = [_KINDS[number] for number in take(count)]
     for name in _NUMBERS:
-        columns[name] = _from_numbers(take(count * 8))
+        code = chr(take(1)[0])
+        columns[name] = (
+            _SAME.unpack(take(8)) * count if code == "=" else _from_numbers(code, take(_WIDTHS[code] * count))
+        )
     for name in _TEXTS:
-        texts = _from_texts(bytes(take(_LENGTH.unpack(take(8))[0])))
-        if len(texts) != count:
-            raise ValueError("not a block of entries: a column is too short")
-        columns[name] = texts
+        columns[name] = _from_texts(bytes(take(_LENGTH.unpack(take(8))[0])), count)
+    columns["raw"] = _from_raw(bytes(take(_LENGTH.unpack(take(8))[0])), columns["path"], kinds)
     sizes = bytes(take(count))
-    if sizes.count(0) + sizes.count(32) != count:
+    if sizes.count(0) + sizes.count(32) != count or sizes.count(32) * 32 != len(block) - end:
         raise ValueError("not a block of entries: a hash of another size")
-    hashes = _HASH.iter_unpack(take(sizes.count(32) * 32))
+    hashes = _HASH.iter_unpack(memoryview(block)[end:])
     columns["sha256"] = [next(hashes)[0] if size else b"" for size in sizes]
     xattrs: list[Any] = [NO_XATTRS] * count
     sparse: list[Any] = [None] * count
@@ -120,14 +125,18 @@ def _unpacked(block: bytes) -> list[Entry]:
 
 
 def _numbers(values: Sequence[int]) -> bytes:
-    column = array("q", values)
+    least, most = min(values), max(values)
+    if least == most:
+        return b"=" + _SAME.pack(most)
+    code = "q" if least < 0 else next((code for code, width in _WIDTHS.items() if most >> 8 * width == 0), "q")
+    column = array(code, values)
     if sys.byteorder == "big":
         column.byteswap()
-    return column.tobytes()
+    return code.encode() + column.tobytes()
 
 
-def _from_numbers(data: memoryview) -> list[int]:
-    column = array("q")
+def _from_numbers(code: str, data: memoryview) -> list[int]:
+    column = array(code)
     column.frombytes(data)
     if sys.byteorder == "big":
         column.byteswap()
@@ -135,19 +144,40 @@ def _from_numbers(data: memoryview) -> list[int]:
 
 
 def _texts(values: Sequence[str]) -> bytes:
-    joined = "\0".join(values)
-    if joined.count("\0") == len(values) - 1:
+    same = values.count(values[0]) == len(values)
+    joined = values[0] if same else "\0".join(values)
+    if same or joined.count("\0") == len(values) - 1:
         with suppress(UnicodeEncodeError):
-            return b"\0" + joined.encode("utf-8", "surrogateescape")
+            return (b"=" if same else b"\0") + joined.encode("utf-8", "surrogateescape")
     return (
-        b"\1" + json.dumps(values).encode()
+        b"j" + json.dumps(values).encode()
     )  # a text with a NUL in it, or half a surrogate pair out of a JSON document
 
 
-def _from_texts(data: bytes) -> list[str]:
-    if data[:1] == b"\0":
-        return data[1:].decode("utf-8", "surrogateescape").split("\0")
-    values = json.loads(data[1:])
-    if data[:1] != b"\1" or not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+def _from_texts(data: bytes, count: int) -> Sequence[str]:
+    code, rest = data[:1], data[1:]
+    if code == b"=":
+        return [rest.decode("utf-8", "surrogateescape")] * count
+    values = json.loads(rest) if code == b"j" else rest.decode("utf-8", "surrogateescape").split("\0")
+    if not isinstance(values, list) or len(values) != count or not all(isinstance(one, str) for one in values):
         raise ValueError("not a block of entries: a column of texts is none")
     return values
+
+
+def _raw(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """Return the paths as written: mostly what a tool makes of the cleaned ones, by one rule for all."""
+    for prefix in ("./", ""):
+        if tuple(_written(prefix, columns["path"], columns["kind"])) == columns["raw"]:
+            return b"/" + prefix.encode()
+    return _texts(columns["raw"])
+
+
+def _from_raw(data: bytes, paths: Iterable[str], kinds: Sequence[str]) -> Sequence[str]:
+    return _written(data[1:].decode(), paths, kinds) if data[:1] == b"/" else _from_texts(data, len(kinds))
+
+
+def _written(prefix: str, paths: Iterable[str], kinds: Iterable[str]) -> list[str]:
+    return [
+        f"{prefix}{path}/" if kind == DIRECTORY and path else prefix + path
+        for path, kind in zip(paths, kinds, strict=True)
+    ]

@@ -15,8 +15,8 @@ from orlop.layer.inflate import PIECE, Inflater
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orlop.layer.index import Point
     from orlop.layer.limits import Limits
+    from orlop.layer.points import Point
 
 WINDOW = 32 * 1024
 """How far deflate's matches reach back."""

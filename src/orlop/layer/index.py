@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 from orlop.layer import columns
 from orlop.layer.chunks import Chunks
 from orlop.layer.columns import BLOCK_ENTRIES
+from orlop.layer.points import Point, Points
 from orlop.model.digest import Digest
 
 if TYPE_CHECKING:
@@ -23,27 +24,15 @@ if TYPE_CHECKING:
 
     from orlop.layer.entry import Entry
 
-_MAGIC = b"orlopi1\n"
+_MAGIC = b"orlopi2\n"
 _LENGTH = Struct("<Q")
 _SUM = 32
 
 
-class Point(NamedTuple):
-    """A place where reading can start.
-
-    bits: its offset in the layer as stored, in bits; what is no multiple of 8 is inside a deflate stream. unpacked: offset
-    of the bytes that come out there. window: None where a gzip member or a zstd frame begins, or in a plain archive; else
-    inside a deflate stream, whose preceding 32 KiB of output it holds, deflated. stored: a stored deflate block's length
-    begins there, past its three bits of header.
-    """
-
-    bits: int
-    unpacked: int
-    window: bytes | None = None
-    stored: bool = False
-
-
 _unpacked = attrgetter("unpacked")
+
+NO_POINTS = Points()
+"""Of a layer that has to be read from its beginning."""
 
 
 class Entries(Sequence["Entry"]):
@@ -96,7 +85,7 @@ class LayerIndex(NamedTuple):
     packed_size: int
     unpacked_size: int | None
     entries: Entries
-    points: tuple[Point, ...] = ()
+    points: Points = NO_POINTS
     chunks: Chunks | None = None
 
     def before(self, unpacked: int) -> Point:
@@ -121,57 +110,47 @@ def dump(index: LayerIndex) -> bytes:
         "unpacked_size": index.unpacked_size,
         "count": len(index.entries),
         "blocks": [len(block) for block in index.entries.blocks],
-        "points": [
-            [point.bits, point.unpacked, -1 if point.window is None else len(point.window), point.stored]
-            for point in index.points
-        ],
         "chunks": len(chunks) if index.chunks is not None else None,
     }
     text = json.dumps(head, separators=(",", ":")).encode()
-    windows = [point.window for point in index.points if point.window is not None]
-    body = b"".join([_MAGIC, _LENGTH.pack(len(text)), text, *index.entries.blocks, *windows, chunks])
-    return body + hashlib.sha256(body).digest()
+    body = b"".join([_MAGIC, _LENGTH.pack(len(text)), text, *index.entries.blocks, chunks])
+    return b"".join([body, hashlib.sha256(body).digest(), index.points.dump()])
 
 
 def load(data: bytes, digest: Digest) -> LayerIndex | None:
     """Return the index of a layer that the bytes are; None for damaged bytes, another version's or another layer's."""
-    body = memoryview(data)[:-_SUM]
-    if data[: len(_MAGIC)] != _MAGIC or hashlib.sha256(body).digest() != data[-_SUM:]:
-        return None
-    try:
-        return _loaded(body, digest)
-    except (ValueError, LookupError, TypeError, RecursionError):  # written by a program that is not this one
-        return None
-
-
-def _loaded(body: memoryview, digest: Digest) -> LayerIndex | None:
     at = len(_MAGIC) + _LENGTH.size
-    (length,) = _LENGTH.unpack(body[len(_MAGIC) : at])
-    head: dict[str, Any] = json.loads(bytes(body[at : at + length]))
-    at += length
-    if head["digest"] != str(digest):
+    if data[: len(_MAGIC)] != _MAGIC or len(data) < at:
         return None
-
-    def take(size: int) -> bytes:
-        nonlocal at
-        at += size
-        if at > len(body):
-            raise ValueError("it is too short")
-        return bytes(body[at - size : at])
-
-    blocks = [take(size) for size in head["blocks"]]
-    points = tuple(
-        Point(bits, unpacked, None if size < 0 else take(size), stored)
-        for bits, unpacked, size, stored in head["points"]
-    )
-    chunks = Chunks.load(take(head["chunks"])) if head["chunks"] is not None else None
-    count = head["count"]
-    if len(blocks) != -(-count // BLOCK_ENTRIES) or at != len(body):
-        raise ValueError("its parts are not all there")
-    diff_id = Digest(head["diff_id"]) if head["diff_id"] else None
-    entries = Entries(blocks, count)
-    sizes = head["packed_size"], head["unpacked_size"]
-    return LayerIndex(digest, diff_id, head["kind"], *sizes, entries, points, chunks)
+    whole = memoryview(data)
+    try:
+        (length,) = _LENGTH.unpack(whole[len(_MAGIC) : at])
+        head: dict[str, Any] = json.loads(data[at : at + length])
+        at += length
+        sizes: list[int] = head["blocks"]
+        end = at + sum(sizes) + (head["chunks"] or 0)
+        if hashlib.sha256(whole[:end]).digest() != data[end : end + _SUM] or head["digest"] != str(digest):
+            return None
+        blocks = []
+        for size in sizes:
+            blocks.append(data[at : at + size])
+            at += size
+        chunks = Chunks.load(data[at:end]) if head["chunks"] is not None else None
+        count = head["count"]
+        if len(blocks) != -(-count // BLOCK_ENTRIES):
+            return None
+        return LayerIndex(
+            digest,
+            Digest(head["diff_id"]) if head["diff_id"] else None,
+            head["kind"],
+            head["packed_size"],
+            head["unpacked_size"],
+            Entries(blocks, count),
+            Points.load(whole[end + _SUM :]),
+            chunks,
+        )
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
 
 
 class IndexBuilder:

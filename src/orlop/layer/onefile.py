@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from orlop.errors import DigestMismatchError, IntegrityError, LimitError, TruncatedError
-from orlop.layer.index import Point
 from orlop.layer.inflate import Inflater
 from orlop.layer.limits import DEFAULT_LIMITS
+from orlop.layer.points import Point
 from orlop.layer.sinks import Sink, SparseSink
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orlop.layer.aside import Aside
 from orlop.layer.blocks import SLICE, dynamic_blocks, stored_blocks
 from orlop.layer.deflate import STORED, WINDOW, aligned
-from orlop.layer.index import Point
+from orlop.layer.points import Point, Points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +211,7 @@ class SeekPoints:
         self._misses += 1
         self._pause = (1 << self._misses) // _PATIENCE
 
-    def finish(self) -> tuple[Point, ...]:
+    def finish(self) -> Points:
         """Return all points in ascending order, with those where members or frames begin."""
         self._aside.finish()
         points: list[Point] = []
@@ -219,7 +219,7 @@ class SeekPoints:
         for point in sorted([*natural, *self._found], key=lambda point: point.bits):
             if not points or point.bits - points[-1].bits >= _NATURAL_APART * 8:
                 points.append(point)
-        return tuple(points)
+        return Points(points)
 
     def close(self) -> None:
         """End the thread."""

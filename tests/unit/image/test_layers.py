@@ -182,10 +182,22 @@ def test_a_kept_index_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
     step(store_of(blob, derived).index(layer_of(blob)))
     good = derived.get(blob.descriptor.digest)
     assert good is not None
-    for bad in (b"", good[:-1], good[:50] + b"\0" + good[51:]):
+    for bad in (b"", good[: len(good) // 2], good[:50] + b"\0" + good[51:]):
         derived.put(blob.descriptor.digest, bad)
         step(store_of(blob, derived).index(layer_of(blob)))
         assert derived.get(blob.descriptor.digest) == good
+
+
+def test_kept_places_that_are_damaged_cost_no_more_than_time_and_are_made_anew(tmp_path: Path) -> None:
+    blob = layer(FILES)
+    derived = DerivedCache(Cache(str(tmp_path)), KIND)
+    one = layer_of(blob)
+    step(store_of(blob, derived).index(one))
+    good = derived.get(blob.descriptor.digest)
+    assert good is not None
+    derived.put(blob.descriptor.digest, good[:-1])
+    assert contents(store_of(blob, derived), one) == CONTENTS
+    assert derived.get(blob.descriptor.digest) is None
 
 
 def test_an_archive_that_is_not_the_one_of_the_config_is_refused_at_first_and_from_the_cache() -> None:
