@@ -255,7 +255,9 @@ class Checker:
             seen = self._notebook.history(str(own.repository), own.tag.value, platform)
             times = [span.first_seen for span in seen if span.platform_digest == verdict.digest.value]
             built_by = min(times, default=None)
-        history = self._notebook.history(str(base.repository), base.tag.value, platform)
+        # What is not kept never grows old, so its age is none that counts.
+        keeps = self._notebook.keeps
+        history = self._notebook.history(str(base.repository), base.tag.value, platform) if keeps else []
         return cool_down(verdict, history, self._options.min_age_s, self._notebook.now(), built_by=built_by)
 
     def _about(
