@@ -126,6 +126,18 @@ def test_a_certificate_file_that_is_none_is_a_config_error(
         make_client(defaults=HostOptions(ca_file=str(path))).ping(secure)
 
 
+def test_a_client_certificate_without_a_key_says_so(make_client: MakeClient, papers: Papers, secure: str) -> None:
+    with pytest.raises(ConfigError, match="there is no key with it") as refused:
+        make_client(defaults=HostOptions(client_cert=papers.client[0])).ping(secure)
+    assert "--client-key" in str(refused.value.hint)
+
+
+def test_a_proxy_that_is_no_url_is_a_config_error_that_keeps_its_secret(make_client: MakeClient) -> None:
+    with pytest.raises(ConfigError, match="the proxy") as refused:
+        make_client(defaults=HostOptions(proxy="http://user:s3cret@a b")).ping("a.example")
+    assert "s3cret" not in str(refused.value)
+
+
 def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     return subprocess.run(

@@ -224,7 +224,10 @@ def _configured(builder: C, options: HostOptions, user_agent: str, *, local: boo
     if local:
         builder = builder.no_proxy()  # a proxy of the environment is for what is outside
     elif options.proxy:
-        builder = builder.proxy(ProxyBuilder.all(options.proxy))
+        try:
+            builder = builder.proxy(ProxyBuilder.all(options.proxy))
+        except (PyreqwestError, ValueError):
+            raise ConfigError("the proxy", "it is not a URL such as http://proxy.example:3128") from None
     if (
         options.insecure or plain
     ):  # no TLS and no proxy: nothing to verify, and the system's authorities take 5 ms to read
@@ -233,7 +236,12 @@ def _configured(builder: C, options: HostOptions, user_agent: str, *, local: boo
         if options.ca_file:
             builder = builder.add_root_certificate_pem(_pem(options.ca_file))
         if options.client_cert:
-            builder = builder.identity_pem(_pem(options.client_cert, options.client_key))
+            identity = _pem(options.client_cert, options.client_key)
+            if b"PRIVATE KEY-----" not in identity:
+                raise ConfigError(options.client_cert, "there is no key with it").with_hint(
+                    "name the file of its key: --client-key FILE"
+                )
+            builder = builder.identity_pem(identity)
     except (PyreqwestError, ValueError) as error:
         files = ", ".join(name for name in (options.ca_file, options.client_cert, options.client_key) if name)
         raise ConfigError(files, f"not a usable certificate or key in PEM form: {_last_cause(error)}") from None
