@@ -231,16 +231,20 @@ class MergedTree:
                 self._drop(path, below, layer)
                 below.children = {}
             for name, upper in above.children.items():
-                inner = f"{path}/{name}" if path else name
                 lower = below.children.get(name)
                 if lower is not None and (upper.whiteout or (upper.present and not (upper.folder and lower.folder))):
-                    self._drop(inner, lower, layer, replaced=upper.present and not upper.whiteout)
+                    gone = upper.present and not upper.whiteout
+                    self._drop(f"{path}/{name}" if path else name, lower, layer, replaced=gone)
                     del below.children[name]
                     lower = None
-                if upper.present:
-                    if lower is None:
-                        lower = below.children[name] = Node(folder=upper.folder)
-                    waiting.append((inner, lower, upper))
+                if not upper.present:
+                    continue
+                if lower is None:
+                    if not upper.children:  # most paths: a file that was not there
+                        below.children[name] = Node(upper.entry, folder=upper.folder, layer=layer)
+                        continue
+                    lower = below.children[name] = Node(folder=upper.folder)
+                waiting.append((f"{path}/{name}" if path else name, lower, upper))
 
     def walk(self, start: str = "") -> Iterator[Found]:
         """Yield every path below ``start`` in order, folders before what is in them; implied folders have an entry made up."""
