@@ -229,6 +229,12 @@ def test_a5_without_observations_the_age_is_not_known(check: Any, dock: Dock) ->
     assert (said.status, said.json["platforms"][0]["waiting"]["ageKnown"]) == (0, False)
 
 
+def test_curl_shows_the_requests_and_keeps_nothing(check: Any, dock: Dock, home: Path) -> None:
+    said = check(f"{dock.app}:1.0", "--curl")
+    assert f"http://{dock.host}/v2/team/base/manifests/3.9" in said.text
+    assert not (home / ".local").exists()
+
+
 # --- lucy ----------------------------------------------------------------------------------------------------
 
 
@@ -462,6 +468,7 @@ def test_who_refuses_makes_an_error(check: Any, dock: Dock, code: int, status: i
         (["--summary", "github", "--summary-file", "x"], {}),
         (["--summary", "junit", "--output", "json"], {}),
         (["--output", "raw"], {}),
+        (["--curl", "--summary", "junit"], {}),
         (["--compose", "x.yaml"], {}),
     ],
 )

@@ -113,7 +113,7 @@ _telling = _group(
         "--webhook-secret-file", metavar="FILE", help="Secrets to sign with, or ORLOP_WEBHOOK_SECRET: whsec_..."
     ),
     click.option(
-        "--observations", metavar="FILE", help="What was seen when, and verdicts; off keeps nothing. (the data folder)"
+        "--observations", metavar="FILE", help="What was seen when; off keeps nothing. It is in the data folder."
     ),
 )
 
@@ -136,6 +136,7 @@ class Asked(NamedTuple):
 @options.platform
 @options.output_with("lucy")
 @options.batch
+@options.curl
 @options.connection
 @click.pass_obj
 def check(
@@ -170,6 +171,10 @@ def check(
     targets = targets_of(app, words, more_bases, inputs)
     _fitting(app, targets)
     announcer = Announcer.of(app, urls, repositories, webhook_secret_file)
+    if app.curl:
+        if announcer.wanted or asked.summaries:
+            raise usage("--curl shows the requests alone: leave out --on-stale and --summary")
+        observations = "off"  # with what is remembered, requests would be missing
     more = More.of(app, eol_data, changes=changes)
     with observing(app, observations, needed=announcer.wanted) as observed, app.client() as client:
         run = _Run(app, client, asked, observed, announcer, more)
