@@ -248,6 +248,8 @@ class Client:
     updates = blocking(AsyncClient.updates)
     check = blocking(AsyncClient.check)
     check_many = blocking_many(AsyncClient.check_many)
+    base = blocking(AsyncClient.base)
+    learn = blocking_many(AsyncClient.learn)
     deliver = blocking(AsyncClient.deliver)
     blob = blocking_context(AsyncClient.blob)
     read_blob = blocking(AsyncClient.read_blob)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop.clientparts.base import Part, selector_of
+from orlop.model.reference import DOCKER_HUB
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from orlop.freshness.announce import Notice, Receiver
+    from orlop.freshness.bases import BaseReport, Learnt
     from orlop.freshness.check import Checker
+    from orlop.freshness.engine import Engine, Quota
     from orlop.freshness.notebook import Notebook
     from orlop.freshness.observed import Observations
     from orlop.freshness.plan import CheckOptions
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from orlop.freshness.values import Report
     from orlop.model.locator import Locator
     from orlop.model.platform import PlatformSelector
-    from orlop.model.reference import Reference
+    from orlop.model.reference import Reference, Repository
 
 SIDE_BY_SIDE = 8
 
@@ -84,6 +87,47 @@ class Freshness(Part):
         finally:
             notebook.flush(whole=True)
 
+    async def base(
+        self,
+        ref: str,
+        *,
+        platform: str | PlatformSelector | None = None,
+        options: CheckOptions | None = None,
+        observed: Observations | None = None,
+    ) -> BaseReport:
+        """Return which base the image has, for each platform: how that is known, how surely, and the bases below it.
+
+        observed: with the bases known from ``learn`` and from earlier checks. All else as ``check``.
+        """
+        from orlop.freshness.bases import bases_of
+
+        return bases_of(await self.check(ref, platform=platform, options=options, observed=observed))
+
+    async def learn(
+        self,
+        refs: Iterable[str],
+        *,
+        observed: Observations,
+        platform: str | PlatformSelector | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+    ) -> AsyncIterator[Learnt]:
+        """Yield what was learnt of each image: it is known again as a base of others that declare none.
+
+        refs: of registries, read lazily. observed: where it is kept. platform: only the platforms that fit best; all unless given. An error
+        is of one image alone. Raises InvalidPlatformError, StorageError.
+        """
+        from orlop.freshness.bases import Learner
+
+        engine, notebook = self._engine(observed, 0.0)
+        learner = Learner(engine, selector_of(platform))
+        limit = concurrency or self.concurrency
+        try:
+            async for outcome in self._runtime.map(learner.learn, refs, limit=limit, ordered=ordered):
+                yield outcome.result()
+        finally:
+            notebook.flush(whole=True)
+
     async def updates(self, ref: str | Reference | Locator, *, limit: int = 50) -> Updates:
         """Return what is newer than the reference's tag in its family, and how many releases it is behind.
 
@@ -108,13 +152,28 @@ class Freshness(Part):
         self, options: CheckOptions | None, observed: Observations | None, side_by_side: int
     ) -> tuple[Checker, Notebook]:
         from orlop.freshness.check import Checker
-        from orlop.freshness.engine import Engine
-        from orlop.freshness.notebook import Notebook
+        from orlop.freshness.engine import RESERVE
         from orlop.freshness.plan import CheckOptions
 
-        notebook = Notebook(observed, self._runtime.now)
-        engine = Engine(self.open, self._runtime, notebook)
+        # One image is somebody's question now; a list can wait, and leaves a part of the quota to others.
+        engine, notebook = self._engine(observed, RESERVE if side_by_side == 1 else 0.0)
         return Checker(engine, self._runtime, options or CheckOptions(), side_by_side=side_by_side), notebook
+
+    def _engine(self, observed: Observations | None, reserve: float) -> tuple[Engine, Notebook]:
+        from orlop.freshness.engine import Engine
+        from orlop.freshness.notebook import Notebook
+
+        notebook = Notebook(observed, self._runtime.now)
+        return Engine(self.open, self._runtime, notebook, self._quota, reserve=reserve), notebook
+
+    def _quota(self, repository: Repository) -> Quota:
+        """Return what the registry of a repository said that it grants. Docker Hub counts manifests also before it said so."""
+        from orlop.freshness.engine import NO_QUOTA, Quota
+
+        said = self._session.rate_limits.get(self._session.base_url(repository.host).partition("://")[2])
+        if said is None:
+            return NO_QUOTA if repository.host.value != DOCKER_HUB else Quota(counts=True)
+        return Quota(said.limit, said.remaining, counts=True)
 
 
 def _notices(report: Report, receivers: Sequence[Receiver], at: float) -> list[Notice]:

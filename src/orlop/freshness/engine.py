@@ -18,7 +18,7 @@ from orlop.model.manifest import parse_manifest
 from orlop.model.reference import Reference, Repository, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from orlop.content.base import Located, Source
     from orlop.freshness.asking import Answer, Steps, Want
@@ -36,7 +36,7 @@ DOCUMENTS_ROOM = 64 * 1024 * 1024
 BASES_ROOM = 1024
 """Manifests that a run keeps parsed. What one image alone has is not worth that memory."""
 RESERVE = 0.2
-"""The part of a registry's quota that is left alone."""
+"""The part of a registry's quota that a list of images leaves alone (Q5)."""
 NAMES_ROOM = 100_000
 """Tags whose digests a run keeps in mind."""
 TAGS_LIMIT = 100_000
@@ -57,18 +57,20 @@ class Trace:
 
     places: names that can move, with the digest that each had. grows: whether something was asked that others may add to
     without any digest changing: referrers, known bases, tags. trouble: whether something could not be read. missed: whether something
-    was not there.
+    was not there. stated: of stale images' bases, by platform digest, when they say that they were made.
     """
 
-    __slots__ = ("grows", "missed", "places", "trouble")
+    __slots__ = ("grows", "missed", "places", "stated", "trouble")
 
     def __init__(self) -> None:
         self.places: dict[str, str] = {}
+        self.stated: dict[str, list[tuple[str, float]]] = {}
         self.grows = self.trouble = self.missed = False
 
     def add(self, other: Trace) -> None:
         """Take over what another one hung on."""
         self.places.update(other.places)
+        self.stated.update(other.stated)
         self.grows |= other.grows
         self.trouble |= other.trouble
         self.missed |= other.missed
@@ -91,10 +93,9 @@ class Quota(NamedTuple):
     remaining: int | None = None
     counts: bool = False
 
-    @property
-    def is_short(self) -> bool:
-        """Whether no more is left than what is kept for others."""
-        return self.limit is not None and self.remaining is not None and self.remaining <= self.limit * RESERVE
+    def is_short(self, reserve: float) -> bool:
+        """Whether no more is left than this part, which is kept for others."""
+        return self.limit is not None and self.remaining is not None and self.remaining <= self.limit * reserve
 
 
 NO_QUOTA = Quota()
@@ -103,7 +104,7 @@ NO_QUOTA = Quota()
 class Engine:
     """Asks sources. open_: leads from a name to its source, as the client's ``open``. notebook: what earlier runs saw.
 
-    quota: what the registry of a repository grants, as far as it said.
+    quota: what the registry of a repository grants, as far as it said. reserve: the part of it that is left alone, 0 for none.
     """
 
     def __init__(
@@ -112,7 +113,10 @@ class Engine:
         runtime: Runtime,
         notebook: Notebook,
         quota: Callable[[Repository], Quota] = lambda _: NO_QUOTA,
+        *,
+        reserve: float = RESERVE,
     ) -> None:
+        self._reserve = reserve
         self._open, self._runtime, self.notebook, self._quota = open_, runtime, notebook, quota
         self.shelf: dict[object, PlatformImage] = {}
         """What inquiries made of documents, for one another."""
@@ -150,6 +154,12 @@ class Engine:
         """Return what a name points to now: one request for all who ask in this run."""
         key = f"{place.key} {place.name.value}"
         return self._names.known(key) or await self._names.get(key, lambda: self._asked(place))
+
+    def seen(self, base: BaseName) -> Mapping[str, str]:
+        """Return what the registry said beside the digest of a tag, where it was asked in this run."""
+        place = self._places.get(base)
+        found = None if place is None else self._names.known(f"{place.key} {place.name.value}")
+        return found.seen if isinstance(found, Resolved) else {}
 
     async def _asked(self, place: Place) -> Resolved:
         try:
@@ -260,10 +270,10 @@ class Engine:
     def _check_quota(self, place: Place) -> None:
         """Raise RateLimitedError where the registry has little left to grant, which is for others (Q5)."""
         repository = place.base.repository
-        if repository is None:
+        if repository is None or not self._reserve:
             return
         quota = self._quota(repository)
-        if quota.is_short:
+        if quota.is_short(self._reserve):
             reason = f"{quota.remaining} of {quota.limit} requests are left, and kept for others"
             raise RateLimitedError("GET", place.key, 429, (), reason)
 

@@ -23,6 +23,7 @@ TABLE = {
         ("export", "image_export", "export", "All files as one archive."),
         ("save-layers", "image_savelayers", "save_layers", "The layers into a folder, merged or each for itself."),
         ("check", "image_check", "check", "Whether it is up to date with its base."),
+        ("base", "image_base", "base", "Which base it has, and how that is known."),
         ("updates", "image_updates", "updates", "Newer tags of the same family."),
         ("packages", "image_packages", "packages", "What is installed, and bills of materials of it."),
     )
