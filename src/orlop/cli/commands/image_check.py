@@ -300,15 +300,15 @@ class _Run:
             self.statuses.add(exit_status(report.state, unknown_as=entry.unknown_as))
 
     def finish(self) -> None:
-        """Write the summaries, tell who is to be told, and set the exit status."""
+        """Tell who is to be told, write the summaries, and set the exit status."""
         from orlop.cli.commands.image_check_tell import write_summary
         from orlop.cli.status import tell
         from orlop.freshness.fold import overall
 
-        for kind, where in self.asked.summaries:
-            write_summary(self.app, kind, where, self.entries)
         if self.observed is not None:
             self.statuses |= self.announcer.deliver(self.app, self.client, self.observed, quiet=self.asked.quiet)
+        for kind, where in self.asked.summaries:
+            write_summary(self.app, kind, where, self.entries)
         if self._alone is not None:
             self.app.streams.flush()
             tell(self.app.streams, str(self._alone), self._alone.hint)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from orlop.cli.context import usage
-from orlop.errors import ConfigError, OrlopError, StorageError
+from orlop.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -172,8 +172,3 @@ def _write(path: str, data: bytes, *, append: bool) -> None:
             file.write(data)
     except OSError as error:
         raise StorageError(path, f"cannot be written: {error.strerror or error}") from error
-
-
-def shown(error: OrlopError) -> str:
-    """Return an error for a line of a table."""
-    return type(error).__name__
