@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,7 +47,7 @@ def entries(members: Members) -> list[Entry]:
                 stored=1,
                 sparse=None,
                 raw=raw,
-                sha256=content if kind == "file" else b"",
+                sha256=hashlib.sha256(content).digest() if kind == "file" else b"",
                 **fields,
             )
         )
