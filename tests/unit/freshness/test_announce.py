@@ -71,7 +71,14 @@ def test_every_secret_signs_while_one_replaces_another() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "no-prefix", "whsec_***", "whsec_" + base64.b64encode(b"short").decode(), "whsec_" + "A" * 400, "whsec_xxx yyyy"],
+    [
+        "",
+        "no-prefix",
+        "whsec_***",
+        "whsec_" + base64.b64encode(b"short").decode(),
+        "whsec_" + "A" * 400,
+        "whsec_xxx yyyy",
+    ],
 )
 def test_a_secret_that_is_none_is_refused_and_not_shown(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
