@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 @click.command("base", cls=Command)
 @click.argument("ref", required=False, metavar="[REF]")
 @click.option("--learn", "learnt", multiple=True, metavar="REF", help="Know this image as a base from now on.")
-@click.option("--observations", metavar="FILE", help="Where known bases are kept; off keeps nothing. (the data folder)")
+@click.option("--observations", metavar="FILE", help="What was seen when; off keeps nothing. It is in the data folder.")
 @options.platform
 @options.output_without_raw
+@options.curl
 @options.connection
 @click.pass_obj
 def base(app: App, ref: str | None, learnt: tuple[str, ...], observations: str | None) -> None:
@@ -44,6 +45,10 @@ def base(app: App, ref: str | None, learnt: tuple[str, ...], observations: str |
         raise usage("a REF is missing; or --learn REF names bases to know")
     if learnt and observations == OFF:
         raise usage("--learn keeps what it learns: leave out --observations off")
+    if app.curl:
+        if learnt:
+            raise usage("--curl shows the requests alone: leave out --learn")
+        observations = OFF  # with what is remembered, requests would be missing
     with observing(app, observations, needed=bool(learnt)) as observed, app.client() as client:
         made = list(_learn(app, client, observed, learnt)) if observed is not None else []
         for one in made:

@@ -36,6 +36,7 @@ _WARNINGS = 10
 @options.platform
 @options.output_with(*BILLS)
 @options.batch
+@options.curl
 @options.connection
 @click.pass_obj
 def packages(app: App, refs: tuple[str, ...], kinds: tuple[str, ...], layer: int | None) -> None:
