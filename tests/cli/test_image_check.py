@@ -297,6 +297,20 @@ def test_changes_in_a_table(check: Any, dock: Dock) -> None:
     assert "files: 1 changed" in text
 
 
+def test_a2_stale_since_is_estimated_where_nobody_watched(check: Any) -> None:
+    with start() as running:
+        base = f"{running.host}/team/base:1"
+        old = made(root("1"), created="2026-01-01T00:00:00Z")
+        app = made(*old.layers, layer({"a": b"a"}), annotations={BASE_NAME: base, BASE_DIGEST: old.digest.value})
+        push_now(old, running, "team/base", tags=[])
+        push_now(made(root("2"), created="2026-02-03T00:00:00Z"), running, "team/base", tags=["1"])
+        push_now(app, running, "team/app", tags=["1"])
+        for _ in range(2):  # a remembered verdict knows it as well
+            behind = check(f"{running.host}/team/app:1", "--output", "json").json["platforms"][0]["behind"]
+            assert behind["since"] == {"how": "estimated", "until": "2026-02-03T00:00:00Z", "source": "created"}
+        assert "about 2026-02-03" in check(f"{running.host}/team/app:1", "--output", "table").text
+
+
 # --- many ----------------------------------------------------------------------------------------------------
 
 

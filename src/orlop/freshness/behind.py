@@ -22,7 +22,7 @@ _FUTURE_S = 86400.0
 class Since:
     """Since when an image is stale. how: "observed", between ``after`` and ``until``; "estimated", at ``until``; else "unknown".
 
-    source: what an estimate is taken from: ``last-modified``, ``annotation``, ``created``. Times in seconds since 1970.
+    source: what an estimate is taken from: ``last-modified``, ``annotation``, ``label``, ``created``. Times in seconds since 1970.
     """
 
     how: Literal["observed", "estimated", "unknown"] = "unknown"

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orlop.errors import OrlopError, PlatformChoiceError, UnsupportedError
 from orlop.freshness import values
+from orlop.freshness.ages import estimates, stated
 from orlop.freshness.asking import Desk
+from orlop.freshness.bases import note_base
 from orlop.freshness.behind import behind
-from orlop.freshness.chains import chain_ids
 from orlop.freshness.cooling import cool_down
 from orlop.freshness.engine import Trace, platform_text
 from orlop.freshness.fold import fold, with_ancestors
 from orlop.freshness.images import Unread, images_in, read_config
 from orlop.freshness.inquiry import inquire
-from orlop.freshness.notebook import LEARNT
+from orlop.freshness.memory import Memory
 from orlop.freshness.once import Once
-from orlop.freshness.report import About, verdict_json, verdict_of
+from orlop.freshness.report import About
 from orlop.freshness.values import Absent, BaseName, PlatformImage, Report, Verdict
 from orlop.model.digest import Digest
 
@@ -26,13 +27,12 @@ if TYPE_CHECKING:
 
     from orlop.freshness.behind import Behind, Waiting
     from orlop.freshness.engine import Engine, Place
+    from orlop.freshness.memory import Recalled
     from orlop.freshness.plan import Asked, CheckOptions
     from orlop.model.manifest import Manifest
     from orlop.runtime import Runtime
 
 ANCESTORS_LIMIT = 8
-OPEN_S = 86400.0
-"""Seconds that a verdict stands which more referrers, tags or known bases might change."""
 _ANCESTORS_ROOM = 10_000
 
 
@@ -42,6 +42,7 @@ class Checker:
     def __init__(self, engine: Engine, runtime: Runtime, options: CheckOptions, *, side_by_side: int = 1) -> None:
         self._engine, self._runtime, self._options = engine, runtime, options
         self._notebook = engine.notebook
+        self._memory = Memory(engine, options)
         self._side_by_side = side_by_side
         self._above: Once[tuple[tuple[Verdict, ...], Trace]] = Once(runtime, _ANCESTORS_ROOM)
         self._learnt: set[tuple[BaseName, Digest]] = set()
@@ -57,25 +58,32 @@ class Checker:
         if not isinstance(digest, Digest):
             resolved = await self._engine.resolve(home)
             if isinstance(resolved, Absent):
-                return _failed(asked, None, resolved.error)
+                return self._refused(asked, home, resolved)
             digest = resolved.descriptor.digest
-        record = self._notebook.recall(asked.key(digest, self._options))
+        record = self._memory.record(asked.key(digest, self._options))
         if record is not None:
-            recalled = await self._recalled(record)
+            recalled = await self._memory.recall(record)
             if recalled is not None:
-                verdicts, trace = recalled
-                return self._report(asked, home, digest, verdicts, trace, remembered=True)
-        manifest = await self._engine.manifest(home, digest, shared=False)
+                return self._report(asked, home, digest, recalled.verdicts, recalled.trace, recalled)
+        manifest = await self._engine.named(home, shared=False)
         if isinstance(manifest, Absent):
             return _failed(asked, digest, manifest.error)
-        trace = Trace()
+        digest, trace = manifest.digest, Trace()
         try:
             images = await self._images(asked, home, manifest, trace)
         except OrlopError as error:
             return _failed(asked, digest, error)
         verdicts, trace = await self._decide(home, images, bases, trace)
-        self._remember(asked, digest, verdicts, trace)
-        return self._report(asked, home, digest, verdicts, trace, record=record)
+        self._memory.remember(asked.key(digest, self._options), verdicts, trace)
+        return self._report(asked, home, digest, verdicts, trace)
+
+    def _refused(self, asked: Asked, home: Place, absent: Absent) -> Report:
+        """Return the report on an image that cannot be asked for, with what is known of it from before."""
+        before = self._memory.last(asked, home, absent)
+        if before is None:
+            return _failed(asked, None, absent.error)
+        about = tuple(About(kept=before.kept[one.digest], kept_at=before.at) for one in before.verdicts)
+        return Report(asked.subject, None, values.UNKNOWN, before.verdicts, absent.error, about)
 
     # --- deciding ------------------------------------------------------------------------------------
 
@@ -119,6 +127,9 @@ class Checker:
         verdict = outcome.verdict
         if outcome.now is not None:
             await self._learn(outcome.now, home)
+            if verdict.state == values.STALE:
+                then = None if outcome.then is None else await self._whole(outcome.then, home)
+                trace.stated[outcome.now.digest.value] = stated(await self._whole(outcome.now, home), then)
             if self._options.ancestors:
                 above = await self._ancestors(outcome.now)
                 if above is not None:
@@ -153,57 +164,11 @@ class Checker:
         if not self._notebook.keeps or base is None or base.repository is None or (base, image.digest) in self._learnt:
             return
         self._learnt.add((base, image.digest))
-        whole = await self._engine.run(read_config(Desk(self._engine.shelf), image), home, Trace())
-        self.learn(whole, base)
+        note_base(self._notebook, await self._whole(image, home), base)
 
-    def learn(self, image: PlatformImage, base: BaseName) -> int:
-        """Note a base by the chain id of its layers, and return how many it has; 0 where they are not known."""
-        chain = chain_ids(image.diff_ids or ())
-        if chain and base.repository is not None:
-            tag = base.tag.value if base.tag else ""
-            self._notebook.learn(
-                chain[-1].value,
-                len(chain),
-                str(base.repository),
-                tag,
-                platform_text(image.platform),
-                image.digest.value,
-            )
-        return len(chain)
-
-    # --- remembering (V8) ----------------------------------------------------------------------------
-
-    def _remember(self, asked: Asked, digest: Digest, verdicts: Sequence[Verdict], trace: Trace) -> None:
-        if not self._notebook.keeps or trace.trouble or not verdicts:
-            return
-        plain = not trace.grows and not trace.missed
-        if not all(one.is_lasting or plain for one in verdicts):
-            return
-        record = {
-            "at": self._notebook.now(),
-            "grows": trace.grows,
-            "places": trace.places,
-            "platforms": [verdict_json(one) for one in verdicts],
-        }
-        self._notebook.remember(asked.key(digest, self._options), record)
-
-    async def _recalled(self, record: dict[str, Any]) -> tuple[tuple[Verdict, ...], Trace] | None:
-        """Return the verdicts of an earlier run if nothing has moved that they hang on."""
-        if record["grows"]:
-            learnt = self._notebook.recall(LEARNT)
-            if self._notebook.now() - record["at"] > OPEN_S or (learnt and learnt["at"] > record["at"]):
-                return None
-        trace = Trace()
-        trace.places.update(record["places"])
-        for text, digest in trace.places.items():
-            try:
-                place = await self._engine.place(BaseName.parse(text))
-            except OrlopError:
-                return None
-            now = await self._engine.resolve(place)
-            if isinstance(now, Absent) or now.descriptor.digest.value != digest:
-                return None
-        return tuple(verdict_of(one) for one in record["platforms"]), trace
+    async def _whole(self, image: PlatformImage, home: Place) -> PlatformImage:
+        """Return an image with its config."""
+        return await self._engine.run(read_config(Desk(self._engine.shelf), image), home, Trace())
 
     # --- reporting -----------------------------------------------------------------------------------
 
@@ -214,19 +179,14 @@ class Checker:
         digest: Digest,
         verdicts: tuple[Verdict, ...],
         trace: Trace,
-        *,
-        record: dict[str, Any] | None = None,
-        remembered: bool = False,
+        recalled: Recalled | None = None,
     ) -> Report:
         self._see(home, digest, verdicts, trace)
         waits: list[Waiting | None] = [None] * len(verdicts)
         if self._options.min_age_s > 0:
             cooled = [self._cooled(one, home) for one in verdicts]
             verdicts, waits = tuple(one for one, _ in cooled), [one for _, one in cooled]
-        about = tuple(
-            self._about(one, record, waiting, remembered=remembered)
-            for one, waiting in zip(verdicts, waits, strict=True)
-        )
+        about = tuple(self._about(one, waiting, trace, recalled) for one, waiting in zip(verdicts, waits, strict=True))
         error = next((one.absent.error for one in verdicts if _is_trouble(one) and one.absent), None)
         return Report(asked.subject, digest, fold(verdicts), verdicts, error, about)
 
@@ -260,17 +220,13 @@ class Checker:
         history = self._notebook.history(str(base.repository), base.tag.value, platform) if keeps else []
         return cool_down(verdict, history, self._options.min_age_s, self._notebook.now(), built_by=built_by)
 
-    def _about(
-        self, verdict: Verdict, record: dict[str, Any] | None, waiting: Waiting | None, *, remembered: bool
-    ) -> About:
-        kept = kept_at = None
-        if record is not None and verdict.reason == values.BASE_UNREADABLE:
-            digest = verdict.digest.value if verdict.digest else ""
-            kept = next((verdict_of(one) for one in record["platforms"] if one.get("digest") == digest), None)
-            kept_at = record["at"] if kept else None
-        return About(self._behind(verdict), waiting, kept, kept_at, remembered)
+    def _about(self, verdict: Verdict, waiting: Waiting | None, trace: Trace, recalled: Recalled | None) -> About:
+        kept = None if recalled is None else recalled.kept.get(verdict.digest)
+        kept_at = recalled.at if recalled is not None and kept is not None else None
+        remembered = recalled is not None and kept is None
+        return About(self._behind(verdict, trace), waiting, kept, kept_at, remembered)
 
-    def _behind(self, verdict: Verdict) -> Behind | None:
+    def _behind(self, verdict: Verdict, trace: Trace) -> Behind | None:
         base = verdict.base
         if verdict.state != values.STALE or base is None or base.repository is None or base.tag is None:
             return None
@@ -280,11 +236,14 @@ class Checker:
         then = verdict.then_digest.value if verdict.then_digest else None
         # Where the digest is of an index, the platform's own is the one that was seen below it.
         then = next((span.platform_digest for span in history if then == span.digest), then)
-        return behind(history, then, verdict.now_digest.value)
+        said = trace.stated.get(verdict.now_digest.value, ())
+        times = estimates(self._engine.seen(base), said, self._notebook.now())
+        return behind(history, then, verdict.now_digest.value, times)
 
 
 def _is_trouble(verdict: Verdict) -> bool:
-    return verdict.state == values.UNKNOWN and verdict.absent is not None and verdict.absent.error is not None
+    """Whether something could not be asked, rather than decided (V4, V9)."""
+    return verdict.reason in {values.BASE_UNREADABLE, values.NO_EVIDENCE} and verdict.absent is not None
 
 
 def _failed(asked: Asked, digest: Digest | None, error: OrlopError | None) -> Report:
