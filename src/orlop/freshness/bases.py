@@ -12,7 +12,6 @@ from orlop.freshness.engine import Trace, platform_text
 from orlop.freshness.images import images_in, read_config
 from orlop.freshness.notebook import LEARNT
 from orlop.freshness.values import Absent, BaseName, PlatformImage, Verdict
-from orlop.model.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from orlop.freshness.engine import Engine, Place
     from orlop.freshness.notebook import Notebook
     from orlop.freshness.values import Evidence, Report
+    from orlop.model.digest import Digest
     from orlop.model.platform import Platform, PlatformSelector
 
 Sureness = Literal["confirmed", "claimed", "contradicted", "unchecked", "guess", "none"]
@@ -117,11 +117,7 @@ class Learner:
         if place.base.repository is None:
             reason = "what is learnt has to be found again, in a registry"
             return Learnt(subject, error=UnsupportedError("learning a base", subject, reason))
-        manifest = (
-            await self._engine.manifest(place, place.name, shared=False)
-            if isinstance(place.name, Digest)
-            else await self._engine.named(place, shared=False)
-        )
+        manifest = await self._engine.named(place, shared=False)
         if isinstance(manifest, Absent):
             return Learnt(subject, error=manifest.error)
         found = await self._engine.run(images_in(Desk(), manifest, wish=self._wish), place, Trace())

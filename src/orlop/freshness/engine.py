@@ -184,6 +184,7 @@ class Engine:
             and base.tag is not None
             and base.digest is None
             and self.notebook.keeps
+            and (place.key in self._first or len(self._first) < NAMES_ROOM)
             and self._first.setdefault(place.key, place) is place
             and not self._quota(base.repository).counts
             and not self.notebook.knows(str(base.repository), base.tag.value)
@@ -246,11 +247,13 @@ class Engine:
 
     async def named(self, place: Place, *, shared: bool) -> Manifest | Absent:
         """Return the manifest that a name points to now."""
+        if isinstance(place.name, Digest):
+            return await self.manifest(place, place.name, shared=shared)
         resolved = await self.resolve(place)
         if isinstance(resolved, Absent):
             return resolved
         manifest = await self.manifest(place, resolved.descriptor.digest, shared=shared)
-        if not isinstance(manifest, Absent) or manifest.kind != "not-found" or isinstance(place.name, Digest):
+        if not isinstance(manifest, Absent) or manifest.kind != "not-found":
             return manifest
         return await self._unlike(place)
 
@@ -295,7 +298,7 @@ class Engine:
     async def _answer(self, want: Want, home: Place, trace: Trace) -> Answer:
         if want.kind == "chain":
             trace.grows = True
-            return self._chain(want)
+            return self._chain(want, home)
         try:
             place = home if want.place is None else await self.place(want.place)
         except OrlopError as error:
@@ -357,11 +360,15 @@ class Engine:
             return Absent.of(error)
         return tuple(found)
 
-    def _chain(self, want: Want) -> tuple[ChainMatch, ...]:
+    def _chain(self, want: Want, home: Place) -> tuple[ChainMatch, ...]:
+        """Return known bases (E10), but for the image's own name: what it was before is no base of it."""
         made = []
+        own = home.base
         for known in self.notebook.bases([digest.value for digest in want.chain]):
             repository = Repository.parse(known.repository)
             tag = Tag(known.tag) if known.tag else None
+            if repository == own.repository and tag == own.tag:
+                continue
             base = BaseName(str(Reference(repository, tag)), repository, tag)
             made.append(ChainMatch(base, known.layers, Digest(known.platform_digest)))
         return tuple(made)

@@ -115,6 +115,10 @@ class Notebook:
         """Whether an earlier run saw this tag."""
         return self._observed is not None and self._observed.knows(repository, tag)
 
+    def last(self, repository: str, tag: str) -> str | None:
+        """Return the digest that earlier runs last saw a tag name."""
+        return None if self._observed is None else self._observed.last(repository, tag)
+
     def bases(self, chains: Sequence[str]) -> list[KnownBase]:
         """Return bases known by these chain ids, the longest first."""
         return [] if self._observed is None else self._observed.bases(chains)

@@ -162,6 +162,14 @@ class Observations:
         row = self._execute("SELECT 1 FROM sightings WHERE repository = ? AND tag = ? LIMIT 1", (repository, tag))
         return row.fetchone() is not None
 
+    def last(self, repository: str, tag: str) -> str | None:
+        """Return the digest that the tag itself was last seen to name, or None."""
+        row = self._execute(
+            "SELECT digest FROM sightings WHERE repository = ? AND tag = ? ORDER BY last_seen DESC LIMIT 1",
+            (repository, tag),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
     # --- lists of tags (T10) --------------------------------------------------------------------------
 
     def keep_tags(self, repository: str, tags: Iterable[str], at: float) -> None:

@@ -55,8 +55,9 @@ class Once(Generic[T]):
     def keep(self, key: str, value: T | Absent) -> None:
         """Keep a value."""
         with self._guard:
+            before = self._made.pop(key, None)
             self._made[key] = value
-            self._held += self._weight(value)
+            self._held += self._weight(value) - (0 if before is None else self._weight(before))
             while self._held > self._room and len(self._made) > 1:
                 oldest = next(iter(self._made))
                 self._held -= self._weight(self._made.pop(oldest))

@@ -52,7 +52,6 @@ MANIFEST_GET = VERSION | {
     "orlop.clientparts.compare",
     "orlop.clientparts.freshness",
     "orlop.clientparts.announce",
-
     "orlop.content",
     "orlop.content.base",
     "orlop.content.cache",
