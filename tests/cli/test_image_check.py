@@ -311,6 +311,27 @@ def test_a2_stale_since_is_estimated_where_nobody_watched(check: Any) -> None:
         assert "about 2026-02-03" in check(f"{running.host}/team/app:1", "--output", "table").text
 
 
+def test_q4_the_second_run_gets_nothing_however_many_bases_lie_below(check: Any) -> None:
+    with start() as running:
+        lowest = made(layer({"low": b"1"}))
+        lower = made(*lowest.layers, root("1"), annotations=_on(running, "low", lowest))
+        base = made(*lower.layers, layer({"b": b"b"}), annotations=_on(running, "lower", lower))
+        app = made(*base.layers, layer({"a": b"a"}), annotations=_on(running, "base", base))
+        for name, built in (("low", lowest), ("lower", lower), ("base", base), ("app", app)):
+            push_now(built, running, name, tags=["1"])
+        push_now(made(layer({"low": b"2"})), running, "low", tags=["1"])
+        check(f"{running.host}/app:1")
+        before = len(running.requests)
+        said = check(f"{running.host}/app:1", "--output", "json").json
+        assert said["platforms"][0]["upstream"] == "stale"
+        asked = [(one.method, one.target) for one in running.requests[before:]]
+        assert sorted(asked) == [("HEAD", f"/v2/{name}/manifests/1") for name in ("app", "base", "low", "lower")]
+
+
+def _on(running: Any, name: str, base: Built) -> dict[str, str]:
+    return {BASE_NAME: f"{running.host}/{name}:1", BASE_DIGEST: base.digest.value}
+
+
 # --- many ----------------------------------------------------------------------------------------------------
 
 

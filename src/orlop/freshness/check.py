@@ -197,12 +197,13 @@ class Checker:
             platform = platform_text(one.platform)
             if own.repository is not None and own.tag is not None and own.digest is None and one.digest is not None:
                 self._notebook.see(str(own.repository), own.tag.value, platform, digest.value, one.digest.value)
-            base = one.base
-            if base is None or base.repository is None or base.tag is None or one.now_digest is None:
-                continue
-            index = trace.places.get(str(base))
-            if index is not None:
-                self._notebook.see(str(base.repository), base.tag.value, platform, index, one.now_digest.value)
+            for at in (one, *one.ancestors, *one.others):
+                base = at.base
+                if base is None or base.repository is None or base.tag is None or at.now_digest is None:
+                    continue
+                index = trace.places.get(str(base))
+                if index is not None:
+                    self._notebook.see(str(base.repository), base.tag.value, platform, index, at.now_digest.value)
 
     def _cooled(self, verdict: Verdict, home: Place) -> tuple[Verdict, Waiting | None]:
         """Return the verdict with a base too young left out of account (A5)."""

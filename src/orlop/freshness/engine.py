@@ -150,10 +150,10 @@ class Engine:
             self._places[base] = made
         return made
 
-    async def resolve(self, place: Place) -> Resolved | Absent:
-        """Return what a name points to now: one request for all who ask in this run."""
+    async def resolve(self, place: Place, *, known: bool = False) -> Resolved | Absent:
+        """Return what a name points to now: one request for all who ask in this run. known: an earlier run saw what it points to."""
         key = f"{place.key} {place.name.value}"
-        return self._names.known(key) or await self._names.get(key, lambda: self._asked(place))
+        return self._names.known(key) or await self._names.get(key, lambda: self._asked(place, known=known))
 
     def seen(self, base: BaseName) -> Mapping[str, str]:
         """Return what the registry said beside the digest of a tag, where it was asked in this run."""
@@ -161,9 +161,9 @@ class Engine:
         found = None if place is None else self._names.known(f"{place.key} {place.name.value}")
         return found.seen if isinstance(found, Resolved) else {}
 
-    async def _asked(self, place: Place) -> Resolved:
+    async def _asked(self, place: Place, *, known: bool) -> Resolved:
         try:
-            if not self._may_fetch(place):
+            if known or not self._may_fetch(place):
                 return await place.source.resolve(place.name)
             manifest = await place.source.manifest(place.name)
         except ManifestNotFoundError:

@@ -71,14 +71,14 @@ class Memory:
                 return None
         trace = Trace()
         trace.places.update(record["places"])
-        trace.stated.update(record["stated"])
+        trace.stated.update(record.get("stated", {}))
         refused: dict[str, Absent] = {}
         for text, digest in trace.places.items():
             try:
                 place = await self._engine.place(BaseName.parse(text))
             except OrlopError:
                 return None
-            now = await self._engine.resolve(place)
+            now = await self._engine.resolve(place, known=True)
             if not isinstance(now, Absent):
                 if now.descriptor.digest.value != digest:
                     return None
