@@ -127,7 +127,9 @@ class LayerStore:
         index = await self.index(layer)
         descriptor, _ = _parts(layer)
         if self._derived is not None and index.chunks is None and not index.points:
-            await self.runtime.run(self._derived.drop, index.digest)  # every layer has its beginning: these were damaged
+            await self.runtime.run(
+                self._derived.drop, index.digest
+            )  # every layer has its beginning: these were damaged
         reader = file_reader(f"/{entry.path} in {self._what(descriptor)}", index, entry, limits=self.limits)
         stream = self._file(descriptor, reader, whole=not entry.sha256)
         try:
@@ -138,9 +140,10 @@ class LayerStore:
     async def _file(self, descriptor: Descriptor, reader: FileReader, *, whole: bool) -> AsyncGenerator[bytes, None]:
         for piece in reader.feed(b""):
             yield piece
-        there = reader.complete
-        if not there or whole:
-            async with self._opened(descriptor, reader.start, reader.stop) as stream:
+        for start, stop in reader.spans:
+            if reader.complete and not whole:
+                break
+            async with self._opened(descriptor, start, stop) as stream:
                 async for chunk in stream:
                     pieces = reader.feed(chunk)
                     while some := await self.runtime.run(_some, pieces):

@@ -23,22 +23,32 @@ if TYPE_CHECKING:
 
 # A decoder may want some bytes more than hold what it gives.
 _SLACK = 64
+_MARGIN = 128 * 1024
 
 
 class FileReader(ABC):
     """Takes a layer's bytes as stored, from ``start`` up to and without ``stop``, and gives one file's content.
 
     start, stop: what to open of the layer; None and 0 is all of it, for a file whose hash is not known, so that the layer's
-    own digest covers it. Call ``finish`` when the file is ``complete`` or the input ended.
+    own digest covers it. likely: where the file ends if the layer is packed there as tightly as around; asking first up to
+    there halves what is sent. Call ``finish`` when the file is ``complete`` or the input ended.
     """
 
     start: int
     stop: int | None
+    likely: int | None = None
 
     def __init__(self, what: str, entry: Entry) -> None:
         self.what, self._entry = what, entry
         self.complete = not entry.size
         self._kept = _Pieces()
+
+    @property
+    def spans(self) -> list[tuple[int, int | None]]:
+        """The parts of the layer to open one after the other, until the file is complete."""
+        if self.likely is None:
+            return [(self.start, self.stop)]
+        return [(self.start, self.likely), (self.likely, self.stop)]
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take the next bytes as stored, and yield what they give of the file, as it is asked for. Raises IntegrityError."""
@@ -110,8 +120,8 @@ class _ArchiveReader(FileReader):
                 point = Point(first * 8, first)
                 self.stop = end
             else:
-                point, after = index.before(first), index.after(end)
-                self.stop = min(after.bits // 8 + _SLACK, index.packed_size) if after is not None else index.packed_size
+                point = index.before(first)
+                self.stop, self.likely = _reach(index, point, end)
         if index.kind == "tar":
             self._inflater = _Plain()
         elif point.window is not None:
@@ -144,6 +154,20 @@ class _ArchiveReader(FileReader):
     def _end(self) -> None:
         self._sink.close()
         self.complete = True
+
+
+def _reach(index: LayerIndex, point: Point, end: int) -> tuple[int, int | None]:
+    """Return up to where the layer is needed for what comes out from a point to ``end``: at most, and likely."""
+    after = index.after(end)
+    stop, unpacked = index.packed_size, index.unpacked_size
+    if after is not None:
+        stop, unpacked = min(after.bits // 8 + _SLACK, stop), after.unpacked
+    start = point.bits // 8
+    span = (unpacked or 0) - point.unpacked
+    if span <= 0:
+        return stop, None
+    likely = start + (stop - start) * (end - point.unpacked) // span * 9 // 8 + _MARGIN
+    return stop, likely if likely < start + (stop - start) * 3 // 4 else None
 
 
 class _ChunkReader(FileReader):
