@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orlop.errors import OrlopError
@@ -89,7 +88,7 @@ def _claim(kind: EvidenceKind, said: Mapping[str, str], where: str) -> Evidence 
     notes = [f"{BASE_NAME} {where}", *(f"without a {part}" for part in base.assumed)]
     if digits and not base.is_scratch:
         try:
-            base = replace(base, digest=Digest(digits))
+            base = base.pinned(Digest(digits))
         except OrlopError:
             notes.append(f"{BASE_DIGEST} is no digest: {quoted(digits)}")
     return Evidence(kind, base, "unchecked", ", ".join(notes))
@@ -116,7 +115,7 @@ def buildpack_claims(config: ImageConfig) -> tuple[Evidence, ...]:
     if base is None or base.repository is None:
         return (Evidence("buildpacks", None, "unchecked", f"the label {LIFECYCLE} names no run image"),)
     if reference is not None and reference.digest is not None and base.digest is None and base.same_place(reference):
-        base = replace(base, digest=reference.digest)
+        base = base.pinned(reference.digest)
     rebasable = ", not to be rebased" if labels.get(REBASABLE) == "false" else ""
     return (
         Evidence("buildpacks", base, "unchecked", f"the run image{rebasable}", _depth(config, _text(run, "topLayer"))),

@@ -130,7 +130,7 @@ class _Search:
             whole = match.depth >= len(self._target.layers)
             if whole and (match.digest is None or match.digest in self._target.digests):
                 continue  # the image itself, which is known as a base of others
-            base = replace(match.base, digest=match.digest or match.base.digest)
+            base = match.base if match.digest is None else match.base.pinned(match.digest)
             claim = Evidence("chain-index", base, "confirmed", "by the chain of its layers", match.depth)
             one = yield from weigh(self._desk, self._target, claim, base)
             if one.evidence.binding != "contradicted":

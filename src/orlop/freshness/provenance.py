@@ -152,7 +152,7 @@ def _images(entries: object, frontends: set[str | None]) -> tuple[tuple[BuildIma
                 trouble.append(f"an image's name in it cannot be right: {uri[:80]!a}")
             continue
         digest = _sha256(entry.get("digest"))
-        base = replace(found.base, digest=digest or found.base.digest)
+        base = found.base if digest is None else found.base.pinned(digest)
         frontend = base.repository is not None and str(base.repository) in frontends
         made.setdefault((base, found.platform), BuildImage(base, found.platform, frontend))
         if len(made) >= IMAGES_LIMIT:
