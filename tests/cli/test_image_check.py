@@ -235,6 +235,25 @@ def test_curl_shows_the_requests_and_keeps_nothing(check: Any, dock: Dock, home:
     assert not (home / ".local").exists()
 
 
+def test_a_damaged_file_of_observations_says_what_to_do(check: Any, dock: Dock, tmp_path: Path) -> None:
+    (tmp_path / "seen.db").write_bytes(b"no database" * 1000)
+    said = check(f"{dock.app}:1.0", "--observations", str(tmp_path / "seen.db"))
+    assert "move the file away" in said.notes
+
+
+def test_a5_a_base_of_the_base_waits_for_its_age_too(check: Any) -> None:
+    with start() as running:
+        low = made(layer({"low": b"1"}))
+        base = made(*low.layers, layer({"b": b"b"}), annotations=_on(running, "low", low))
+        app = made(*base.layers, layer({"a": b"a"}), annotations=_on(running, "base", base))
+        for name, built in (("low", low), ("base", base), ("app", app)):
+            push_now(built, running, name, tags=["1"])
+        push_now(made(layer({"low": b"2"})), running, "low", tags=["1"])
+        assert check(f"{running.host}/app:1", "--through").status == 1
+        said = check(f"{running.host}/app:1", "--through", "--min-age", "7d", "--output", "json")
+        assert (said.status, said.json["platforms"][0]["waiting"]["ageKnown"]) == (0, True)
+
+
 # --- lucy ----------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from orlop.freshness.ages import estimates, stated
 from orlop.freshness.asking import Desk
 from orlop.freshness.bases import note_base
 from orlop.freshness.behind import behind
-from orlop.freshness.cooling import cool_down
+from orlop.freshness.cooling import cool_down, cooled_below
 from orlop.freshness.engine import Trace, platform_text
 from orlop.freshness.fold import fold, with_ancestors
 from orlop.freshness.images import Unread, images_in, read_config
@@ -203,10 +203,14 @@ class Checker:
                     continue
                 index = trace.places.get(str(base))
                 if index is not None:
-                    self._notebook.see(str(base.repository), base.tag.value, platform, index, at.now_digest.value)
+                    text = platform_text(at.platform or one.platform)
+                    self._notebook.see(str(base.repository), base.tag.value, text, index, at.now_digest.value)
 
     def _cooled(self, verdict: Verdict, home: Place) -> tuple[Verdict, Waiting | None]:
-        """Return the verdict with a base too young left out of account (A5)."""
+        """Return the verdict with a base too young left out of account (A5), be it the image's own or one below."""
+        if verdict.reason == values.UPSTREAM:
+            below = (replace(one, platform=one.platform or verdict.platform) for one in verdict.ancestors)
+            return cooled_below(verdict, [self._cooled(one, home) for one in below])
         base, own = verdict.base, home.base
         if base is None or base.repository is None or base.tag is None:
             return verdict, None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orlop.freshness.behind import old_enough
-from orlop.freshness.values import FRESH, LAYERS, METADATA, SAME_BASE, STALE
+from orlop.freshness.values import FRESH, LAYERS, METADATA, SAME_BASE, STALE, Verdict
 from orlop.model.digest import Digest
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from orlop.freshness.behind import Waiting
     from orlop.freshness.observed import Sighting
-    from orlop.freshness.values import Verdict
 
 
 def cool_down(
@@ -41,6 +40,30 @@ def cool_down(
     known = "" if waiting.known else ", and since when is not known"
     said = f"a newer base is there, too young to count{known}"
     made = replace(verdict, state=FRESH, reason=SAME_BASE, detail=said, waiting_until=waiting.until)
+    return made, waiting
+
+
+def cooled_below(verdict: Verdict, below: Sequence[tuple[Verdict, Waiting | None]]) -> tuple[Verdict, Waiting | None]:
+    """Return a verdict that is stale by a base below its own, where those have to be of an age as well.
+
+    below: what ``cool_down`` says of each, the nearest first. While one of them counts, the image is stale.
+    """
+    waiting = next((one for _, one in below if one is not None), None)
+    if waiting is None:
+        return verdict, None
+    ancestors = tuple(one for one, _ in below)
+    if any(one.state == STALE for one in ancestors):
+        return replace(verdict, ancestors=ancestors), None
+    said = "a newer base is there below its own, too young to count"
+    made = replace(
+        verdict,
+        state=FRESH,
+        reason=SAME_BASE,
+        upstream=FRESH,
+        detail=said,
+        waiting_until=waiting.until,
+        ancestors=ancestors,
+    )
     return made, waiting
 
 

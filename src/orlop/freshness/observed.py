@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, Self
 
+    from orlop.errors import OrlopError
+
 _BUSY_S = 30.0
 _MOST_TAGS = 1_000_000
 
@@ -81,6 +83,13 @@ class Announcement:
     tries: int
 
 
+def _unkept(path: str, error: sqlite3.Error) -> OrlopError:
+    made = StorageError(path, f"what was observed cannot be kept there: {error}")
+    if getattr(error, "sqlite_errorname", "").partition("_")[2].startswith(("CORRUPT", "NOTADB")):
+        return made.with_hint("move the file away, and a new one is begun; what was told may then be told again")
+    return made
+
+
 class Observations:
     """The file of what was seen. ``:memory:`` keeps it for this object's life only. Use as ``with Observations(path)``."""
 
@@ -92,7 +101,7 @@ class Observations:
             self._db.execute("PRAGMA synchronous = FULL")
             migrate(self._db, STEPS, path)
         except sqlite3.Error as error:
-            raise StorageError(path, f"what was observed cannot be kept there: {error}") from error
+            raise _unkept(path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +131,7 @@ class Observations:
         try:
             return self._db.execute(statement, values)
         except sqlite3.Error as error:
-            raise StorageError(self.path, f"what was observed cannot be kept there: {error}") from error
+            raise _unkept(self.path, error) from error
 
     # --- tags (A1) -----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orlop.freshness.cooling import cool_down
+from orlop.freshness.cooling import cool_down, cooled_below
 from orlop.freshness.observed import Sighting
 from orlop.freshness.values import BaseName, BuildInput, Verdict
 from orlop.model.digest import Digest
@@ -99,3 +99,19 @@ def test_a5_nothing_else_waits(verdict: Verdict) -> None:
 
 def test_a5_without_a_limit_nothing_waits() -> None:
     assert cool_down(stale(), [seen("new", 1)], 0.0, NOW) == (stale(), None)
+
+
+def test_a5_a_base_below_waits_as_well() -> None:
+    verdict = Verdict("stale", "upstream", upstream="stale", ancestors=(stale(),))
+    below = [cool_down(one, [seen("old", 30, 3), seen("new", 2)], WEEK, NOW) for one in verdict.ancestors]
+    made, waiting = cooled_below(verdict, below)
+    assert (made.state, made.upstream, made.waiting_until) == ("fresh", "fresh", NOW + 5 * DAY)
+    assert waiting is not None
+
+
+def test_a5_one_base_below_that_is_old_enough_counts() -> None:
+    verdict = Verdict("stale", "upstream", upstream="stale", ancestors=(stale(), stale()))
+    young, old = [seen("old", 30, 3), seen("new", 2)], [seen("old", 30, 9), seen("new", 8)]
+    below = [cool_down(stale(), young, WEEK, NOW), cool_down(stale(), old, WEEK, NOW)]
+    made, _ = cooled_below(verdict, below)
+    assert (made.state, made.reason) == ("stale", "upstream")
