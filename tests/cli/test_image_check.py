@@ -128,6 +128,18 @@ def test_v9_a_declared_base_whose_tag_is_gone_is_stale(check: Any, dock: Dock) -
     assert (said.status, said.json["platforms"][0]["reason"]) == (1, "base-retagged-away")
 
 
+def test_v9_a_declared_base_that_cannot_be_asked_is_not_replaced_by_a_known_one(check: Any, dock: Dock) -> None:
+    with start() as running:
+        base = made(root("1"))
+        push_now(base, running, "known", tags=["1"])
+        for name, on in (("first", f"{running.host}/known:1"), ("down", "127.0.0.1:1/base:1")):
+            app = made(*base.layers, layer({"a": name.encode()}), annotations={BASE_NAME: on})
+            push_now(app, running, "app", tags=[name])
+        assert check(f"{running.host}/app:first").status == 0
+        said = check(f"{running.host}/app:down", "--output", "json")
+        assert (said.status, said.json["platforms"][0]["reason"]) == (6, "base-unreadable")
+
+
 def test_a_base_may_be_given(check: Any, dock: Dock) -> None:
     assert check(f"{dock.app}:1.0", f"{dock.base}:3.9").status == 1
     assert check(f"{dock.app}:fresh", f"{dock.base}:3.9").status == 0

@@ -75,7 +75,10 @@ class _Search:
             yield from self._weigh(claim)
         if self._certainty < 4 or self._options.inputs:
             self._take((yield from from_index(self._desk, self._target)))
-        if self._certainty < 2 and self._provenance.reason != values.NO_BASE:
+        # What is declared and cannot be asked is no reason to take another base for it: labels are inherited, and known bases are for
+        # images that declare none (E6, E10, V9).
+        unasked = self._best is not None and isinstance(self._best.now, Absent)
+        if self._certainty < 2 and not unasked and self._provenance.reason != values.NO_BASE:
             yield from self._config_claims()
         if self._certainty < 2 and not self._provenance.reason:
             self._take((yield from from_referrers(self._desk, self._target)))
