@@ -82,7 +82,7 @@ def _origin(url: str) -> str:
     if mark and "@" in authority:
         raise _no_url("***", "a password has no place in it: the receiver checks the signature")
     if scheme.lower() not in {"http", "https"} or not _AUTHORITY.fullmatch(authority) or not usable:
-        raise _no_url(f"{scheme[:10]}..." if mark else "it", "it starts with https:// and a host")
+        raise _no_url(f"{scheme[:10]}..." if mark else "...", "it starts with https:// and a host")
     return f"{scheme.lower()}://{authority.lower()}"
 
 
