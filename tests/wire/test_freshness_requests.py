@@ -15,7 +15,7 @@ from orlop.auth.keychain import Chain
 from orlop.freshness.observed import Observations
 from orlop.freshness.plan import CheckOptions
 from orlop.testing import registry as running
-from orlop.testing.faults import on, refuse
+from orlop.testing.faults import on, rate_limit, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -271,19 +271,8 @@ def test_q5_once_it_can_be_asked_again_the_verdict_stands(
         assert asked(registry, "GET") == []
 
 
-def limits(remaining: int) -> Any:
-    """Return middleware that says how many of 100 manifests are left."""
-
-    async def say(call: Any, go: Any) -> Any:
-        reply = await go(call)
-        reply.headers += [("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", f"{remaining};w=21600")]
-        return reply
-
-    return say
-
-
 def test_q5_a_list_leaves_a_fifth_of_the_quota_alone(make_client: Callable[..., Client]) -> None:
-    with running(middleware=[limits(20)]) as registry:
+    with running(middleware=[rate_limit(100, 20)]) as registry:
         refs = fleet(registry, 4, 2)
         client = make_client()
         registry.requests.clear()
@@ -294,7 +283,7 @@ def test_q5_a_list_leaves_a_fifth_of_the_quota_alone(make_client: Callable[..., 
 
 
 def test_q5_one_image_is_asked_for_as_long_as_the_registry_answers(make_client: Callable[..., Client]) -> None:
-    with running(middleware=[limits(3)]) as registry:
+    with running(middleware=[rate_limit(100, 3)]) as registry:
         (ref,) = fleet(registry, 1, 1)
         assert make_client().check(ref).state == "fresh"
 
@@ -302,7 +291,7 @@ def test_q5_one_image_is_asked_for_as_long_as_the_registry_answers(make_client: 
 def test_q2_where_manifests_are_counted_a_head_goes_first(
     make_client: Callable[..., Client], observed: Observations
 ) -> None:
-    with running(middleware=[limits(90)]) as registry:
+    with running(middleware=[rate_limit(100, 90)]) as registry:
         refs = fleet(registry, 4, 1)
         client = make_client()
         client.ping(registry.host)

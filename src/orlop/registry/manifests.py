@@ -106,7 +106,7 @@ async def resolve_manifest(session: Session, repository: Repository, name: Tag |
 def _described(headers: Headers, name: Tag | Digest) -> Descriptor | None:
     """Return what a HEAD tells, or None when it does not tell everything."""
     stated, length, media_type = (
-        headers.get("docker-content-digest"),
+        headers.get("docker-content-digest") or _entity(headers.get("etag", "")),
         headers.get("content-length"),
         media_type_of(headers),
     )
@@ -121,6 +121,12 @@ def _described(headers: Headers, name: Tag | Digest) -> Descriptor | None:
     if isinstance(name, Digest) and digest.algorithm == name.algorithm and digest != name:
         return None
     return Descriptor(media_type, name if isinstance(name, Digest) else digest, int(length))
+
+
+def _entity(etag: str) -> str:
+    """Return the digest that an ETag is, as registries write it that leave out the other header; "" where it is something else."""
+    text = etag.removeprefix("W/")
+    return text[1:-1] if text.startswith('"sha') and text.endswith('"') and ":" in text else ""
 
 
 def _seen(headers: Headers) -> dict[str, str]:
