@@ -277,7 +277,7 @@ def test_a_longer_known_base_is_found_at_once(client: Client, registry: Registry
 
 
 def test_a_base_that_is_only_guessed_is_said_to_be(client: Client, registry: Registry) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"created_by": "ADD rootfs /"},
         {"created_by": 'CMD ["sh"]', "empty_layer": True},
         {"created_by": "COPY app /"},
