@@ -29,6 +29,8 @@ class Notebook:
     def __init__(self, observed: Observations | None, now: Callable[[], float]) -> None:
         self._observed, self._now = observed, now
         self._guard = threading.Lock()
+        # A new file has nothing to look up, for thousands of images.
+        self._blank = observed is not None and observed.is_empty
         self._seen: dict[tuple[str, str, str], tuple[str, str, float]] = {}
         self._learnt: dict[tuple[str, str, str, str], tuple[int, str, float]] = {}
         self._verdicts: dict[Key, tuple[dict[str, Any], float]] = {}
@@ -91,15 +93,14 @@ class Notebook:
             learnt: dict[tuple[str, str, str, str], tuple[int, str, float]] = {}
             if whole:
                 learnt, self._learnt = self._learnt, {}
-        if observed is None or not (seen or verdicts or tags or learnt):
+        if observed is None or not (seen or verdicts or tags or notices or learnt):
             return
+        self._blank = False
         with observed.writing():
-            for (repository, tag, platform), (digest, platform_digest, at) in seen.items():
-                observed.see(repository, tag, platform, digest, platform_digest, at)
+            observed.see_all([(*name, *what) for name, what in seen.items()])
+            observed.remember_all((key, record, at) for key, (record, at) in verdicts.items())
             for repository, (names, at) in tags.items():
                 observed.keep_tags(repository, names, at)
-            for key, (record, at) in verdicts.items():
-                observed.remember(key, record, at)
             for notice, at in notices:
                 observed.announce(notice.id, notice.receiver, notice.fact, notice.body, at)
             for (chain, repository, tag, platform), (layers, digest, at) in learnt.items():
@@ -109,11 +110,11 @@ class Notebook:
 
     def recall(self, key: Key) -> dict[str, Any] | None:
         """Return a verdict that is kept, or None."""
-        return None if self._observed is None else self._observed.recall(key)
+        return None if self._observed is None or self._blank else self._observed.recall(key)
 
     def knows(self, repository: str, tag: str) -> bool:
         """Whether an earlier run saw this tag."""
-        return self._observed is not None and self._observed.knows(repository, tag)
+        return self._observed is not None and not self._blank and self._observed.knows(repository, tag)
 
     def last(self, repository: str, tag: str) -> str | None:
         """Return the digest that earlier runs last saw a tag name."""

@@ -51,6 +51,17 @@ STEPS: tuple[tuple[str, ...], ...] = (
 )
 
 
+# A row is (repository, tag, platform, digest, platform_digest, at).
+_LATEST = "SELECT max(first_seen) FROM sightings WHERE repository = ?1 AND tag = ?2 AND platform = ?3"
+_SAME = f"repository = ?1 AND tag = ?2 AND platform = ?3 AND platform_digest = ?5 AND first_seen = ({_LATEST})"
+_GROW = f"UPDATE sightings SET last_seen = max(last_seen, ?6), digest = ?4 WHERE {_SAME}"  # noqa: S608  # constants only
+_BEGIN = (
+    "INSERT INTO sightings SELECT ?1, ?2, ?3, ?4, ?5, begins, begins FROM (SELECT max(?6, ifnull((SELECT last_seen + 0.001"  # noqa: S608  # constants only
+    f" FROM sightings WHERE repository = ?1 AND tag = ?2 AND platform = ?3 AND first_seen = ({_LATEST})), ?6)) AS begins)"
+    f" WHERE NOT EXISTS (SELECT 1 FROM sightings WHERE {_SAME})"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One span in which a tag was seen to point to one platform manifest. digest: what the tag itself named, often an index's."""
@@ -133,6 +144,18 @@ class Observations:
         except sqlite3.Error as error:
             raise _unkept(self.path, error) from error
 
+    def _execute_all(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        try:
+            self._db.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise _unkept(self.path, error) from error
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no tag was ever seen and no verdict kept."""
+        row = self._execute("SELECT EXISTS (SELECT 1 FROM sightings) OR EXISTS (SELECT 1 FROM verdicts)").fetchone()
+        return not row[0]
+
     # --- tags (A1) -----------------------------------------------------------------------------------
 
     def see(self, repository: str, tag: str, platform: str, digest: str, platform_digest: str, at: float) -> None:
@@ -140,22 +163,13 @@ class Observations:
 
         An older time than the last one does not shorten a span: clocks of machines that share a file differ.
         """
+        self.see_all([(repository, tag, platform, digest, platform_digest, at)])
+
+    def see_all(self, rows: Sequence[tuple[str, str, str, str, str, float]]) -> None:
+        """Note many tags at once; each row has the arguments of ``see``."""
         with self.writing():
-            last = self._execute(
-                "SELECT platform_digest, first_seen, last_seen FROM sightings"
-                " WHERE repository = ? AND tag = ? AND platform = ? ORDER BY first_seen DESC LIMIT 1",
-                (repository, tag, platform),
-            ).fetchone()
-            if last is not None and last[0] == platform_digest:
-                self._execute(
-                    "UPDATE sightings SET last_seen = max(last_seen, ?), digest = ?"
-                    " WHERE repository = ? AND tag = ? AND platform = ? AND first_seen = ?",
-                    (at, digest, repository, tag, platform, last[1]),
-                )
-                return
-            begins = at if last is None else max(at, last[2] + 1e-3)
-            row = (repository, tag, platform, digest, platform_digest, begins, begins)
-            self._execute("INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            self._execute_all(_GROW, rows)
+            self._execute_all(_BEGIN, rows)
 
     def history(self, repository: str, tag: str, platform: str) -> list[Sighting]:
         """Return the spans of a tag for one platform, oldest first."""
@@ -219,10 +233,13 @@ class Observations:
 
     def remember(self, key: tuple[str, str, str, int, str], verdict: dict[str, Any], at: float) -> None:
         """Keep a verdict. key: subject digest, base, digest of the base now, version of the rules, options."""
+        self.remember_all([(key, verdict, at)])
+
+    def remember_all(self, rows: Iterable[tuple[tuple[str, str, str, int, str], dict[str, Any], float]]) -> None:
+        """Keep many verdicts at once; each row has the arguments of ``remember``."""
+        made = [(*key, json.dumps(verdict, separators=(",", ":")), at) for key, verdict, at in rows]
         with self.writing():
-            self._execute(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, json.dumps(verdict), at)
-            )
+            self._execute_all("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", made)
 
     def recall(self, key: tuple[str, str, str, int, str]) -> dict[str, Any] | None:
         """Return a kept verdict, or None."""
