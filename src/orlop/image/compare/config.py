@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orlop.image.compare.comparison import Comparison, OfPlatform
 from orlop.image.compare.fields import FieldChange, Fields, compare_fields, keyed, put, spread, spread_map
 from orlop.image.compare.semantic import NOTHING, Ignore
 
@@ -19,7 +20,7 @@ _INNER = ("config", "container_config")
 
 
 @dataclass(frozen=True, slots=True)
-class FieldsOfPlatform:
+class FieldsOfPlatform(OfPlatform):
     """What differs between two documents of one platform.
 
     platform: as a text, "" where none is stated. base, target: digests of the two manifests, None for a platform that one
@@ -48,26 +49,8 @@ class FieldsOfPlatform:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigComparison:
-    """The configs of two images. base, target: how they were asked for. platforms: one, or of two indexes each of either."""
-
-    base: str
-    target: str
-    platforms: tuple[FieldsOfPlatform, ...]
-
-    @property
-    def equal(self) -> bool:
-        """Whether no config differs and no platform is missing."""
-        return all(one.equal for one in self.platforms)
-
-    def to_json(self) -> dict[str, object]:
-        """Return it as JSON."""
-        return {
-            "base": self.base,
-            "target": self.target,
-            "equal": self.equal,
-            "platforms": [one.to_json() for one in self.platforms],
-        }
+class ConfigComparison(Comparison[FieldsOfPlatform]):
+    """The configs of two images."""
 
 
 def compare_configs(pair: Pair, ignore: Ignore = NOTHING) -> FieldsOfPlatform:

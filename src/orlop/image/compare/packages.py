@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.content.derived import DerivedCache
+from orlop.image.compare.comparison import Comparison, OfPlatform
 from orlop.image.compare.fields import ADDED, CHANGED, REMOVED
 from orlop.image.compare.versions import by_version, compare_versions
 from orlop.image.packages.find import KIND, find_packages
@@ -50,7 +51,7 @@ class PackageChange(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PackagesOfPlatform:
+class PackagesOfPlatform(OfPlatform):
     """The packages in which two images differ, by kind and name.
 
     platform, base, target: as ``FilesOfPlatform``. base_system, target_system: what each os-release says. base_notes,
@@ -85,26 +86,8 @@ class PackagesOfPlatform:
 
 
 @dataclass(frozen=True, slots=True)
-class PackagesComparison:
-    """The packages of two images. base, target: how they were asked for. platforms: one, or of two indexes each of either."""
-
-    base: str
-    target: str
-    platforms: tuple[PackagesOfPlatform, ...]
-
-    @property
-    def equal(self) -> bool:
-        """Whether no package differs and no platform is missing."""
-        return all(one.equal for one in self.platforms)
-
-    def to_json(self) -> dict[str, object]:
-        """Return it as JSON."""
-        return {
-            "base": self.base,
-            "target": self.target,
-            "equal": self.equal,
-            "platforms": [one.to_json() for one in self.platforms],
-        }
+class PackagesComparison(Comparison[PackagesOfPlatform]):
+    """The packages of two images."""
 
 
 async def compare_packages(
