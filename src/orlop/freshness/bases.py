@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from orlop.errors import OrlopError, UnsupportedError
 from orlop.freshness.asking import Desk
 from orlop.freshness.chains import chain_ids
-from orlop.freshness.engine import Trace, platform_text
+from orlop.freshness.engine import Trace
 from orlop.freshness.images import images_in, read_config
 from orlop.freshness.notebook import LEARNT
-from orlop.freshness.values import Absent, BaseName, PlatformImage, Verdict
+from orlop.freshness.values import Absent, BaseName, PlatformImage, Verdict, platform_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,14 +12,14 @@ from orlop.freshness.asking import Desk
 from orlop.freshness.bases import note_base
 from orlop.freshness.behind import behind
 from orlop.freshness.cooling import cool_down, cooled_below
-from orlop.freshness.engine import Trace, platform_text
+from orlop.freshness.engine import Trace
 from orlop.freshness.fold import fold, with_ancestors
 from orlop.freshness.images import Unread, images_in, read_config
 from orlop.freshness.inquiry import inquire
 from orlop.freshness.memory import Memory
 from orlop.freshness.once import Once
 from orlop.freshness.report import About
-from orlop.freshness.values import Absent, BaseName, PlatformImage, Report, Verdict
+from orlop.freshness.values import Absent, BaseName, PlatformImage, Report, Verdict, platform_text
 from orlop.model.digest import Digest
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ANCESTORS_LIMIT = 8
 _ANCESTORS_ROOM = 10_000
+# States of bases that a run knows the age of.
+_MOST = 10_000
 
 
 class Checker:
@@ -42,10 +44,13 @@ class Checker:
     def __init__(self, engine: Engine, runtime: Runtime, options: CheckOptions, *, side_by_side: int = 1) -> None:
         self._engine, self._runtime, self._options = engine, runtime, options
         self._notebook = engine.notebook
+        self._rules = options.rules
         self._memory = Memory(engine, options)
         self._side_by_side = side_by_side
         self._above: Once[tuple[tuple[Verdict, ...], Trace]] = Once(runtime, _ANCESTORS_ROOM)
         self._learnt: set[tuple[BaseName, Digest]] = set()
+        self._times: dict[tuple[Digest, Digest | None], list[tuple[str, float]]] = {}
+        self._lags: dict[tuple[str, str, Digest | None, Digest], Behind] = {}
 
     async def check(self, asked: Asked) -> Report:
         """Return the report on one image; what could not be asked is in its ``error``, and is not raised."""
@@ -60,7 +65,7 @@ class Checker:
             if isinstance(resolved, Absent):
                 return self._refused(asked, home, resolved)
             digest = resolved.descriptor.digest
-        record = self._memory.record(asked.key(digest, self._options))
+        record = self._memory.record(self._memory.key(asked, digest))
         if record is not None:
             recalled = await self._memory.recall(record)
             if recalled is not None:
@@ -74,7 +79,7 @@ class Checker:
         except OrlopError as error:
             return _failed(asked, digest, error)
         verdicts, trace = await self._decide(home, images, bases, trace)
-        self._memory.remember(asked.key(digest, self._options), verdicts, trace)
+        self._memory.remember(self._memory.key(asked, digest), verdicts, trace)
         return self._report(asked, home, digest, verdicts, trace)
 
     def _refused(self, asked: Asked, home: Place, absent: Absent) -> Report:
@@ -123,19 +128,26 @@ class Checker:
             detail = f"its own manifest cannot be read: {image.absent.detail}"
             unread = Verdict(values.UNKNOWN, values.NO_EVIDENCE, image.platform, image.digest, detail=detail)
             return replace(unread, absent=image.absent), trace
-        outcome = await self._engine.run(inquire(image, bases, self._options.rules, self._engine.shelf), home, trace)
+        outcome = await self._engine.run(inquire(image, bases, self._rules, self._engine.shelf), home, trace)
         verdict = outcome.verdict
         if outcome.now is not None:
             await self._learn(outcome.now, home)
             if verdict.state == values.STALE:
-                then = None if outcome.then is None else await self._whole(outcome.then, home)
-                trace.stated[outcome.now.digest.value] = stated(await self._whole(outcome.now, home), then)
+                trace.stated[outcome.now.digest.value] = await self._stated(outcome.now, outcome.then, home)
             if self._options.ancestors:
                 above = await self._ancestors(outcome.now)
                 if above is not None:
-                    verdict = with_ancestors(verdict, above[0], self._options.rules)
+                    verdict = with_ancestors(verdict, above[0], self._rules)
                     trace.add(above[1])
         return verdict, trace
+
+    async def _stated(self, now: PlatformImage, then: PlatformImage | None, home: Place) -> list[tuple[str, float]]:
+        """Return when a base says that it was made: read once for all that are built on it."""
+        key = (now.digest, None if then is None else then.digest)
+        if key not in self._times and len(self._times) < _MOST:
+            before = None if then is None else await self._whole(then, home)
+            self._times[key] = stated(await self._whole(now, home), before)
+        return self._times.get(key, [])
 
     async def _ancestors(self, image: PlatformImage) -> tuple[tuple[Verdict, ...], Trace] | None:
         """Return the verdicts on a base, on its base, and so on (V7): once for all that are built on it."""
@@ -150,7 +162,7 @@ class Checker:
             now: PlatformImage | None = image
             while now is not None and now.digest not in seen and len(seen) < ANCESTORS_LIMIT:
                 seen.add(now.digest)
-                outcome = await self._engine.run(inquire(now, (), self._options.rules, self._engine.shelf), home, trace)
+                outcome = await self._engine.run(inquire(now, (), self._rules, self._engine.shelf), home, trace)
                 made.append(outcome.verdict)
                 now = outcome.now
             return tuple(made), trace
@@ -237,13 +249,20 @@ class Checker:
             return None
         if verdict.now_digest is None:
             return None
+        key = (base.text, platform_text(verdict.platform), verdict.then_digest, verdict.now_digest)
+        known = self._lags.get(key)
+        if known is not None:
+            return known
         history = self._notebook.history(str(base.repository), base.tag.value, platform_text(verdict.platform))
         then = verdict.then_digest.value if verdict.then_digest else None
         # Where the digest is of an index, the platform's own is the one that was seen below it.
         then = next((span.platform_digest for span in history if then == span.digest), then)
         said = trace.stated.get(verdict.now_digest.value, ())
         times = estimates(self._engine.seen(base), said, self._notebook.now())
-        return behind(history, then, verdict.now_digest.value, times)
+        made = behind(history, then, verdict.now_digest.value, times)
+        if len(self._lags) < _MOST:
+            self._lags[key] = made
+        return made
 
 
 def _is_trouble(verdict: Verdict) -> bool:

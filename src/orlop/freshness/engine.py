@@ -11,7 +11,7 @@ from orlop.content.base import Resolved
 from orlop.errors import LimitError, ManifestNotFoundError, OrlopError, RateLimitedError, RepositoryNotFoundError
 from orlop.freshness.asking import ChainMatch
 from orlop.freshness.once import Once
-from orlop.freshness.values import Absent, BaseName
+from orlop.freshness.values import Absent, BaseName, platform_text
 from orlop.model.digest import Digest
 from orlop.model.imageconfig import parse_config
 from orlop.model.manifest import parse_manifest
@@ -407,11 +407,6 @@ class Engine:
             reference = Reference(base.repository, Tag(text))
             names.append(BaseName(str(reference), base.repository, reference.tag))
         return tuple(dict.fromkeys(names))[: want.limit]
-
-
-def platform_text(platform: object) -> str:
-    """Return how a platform is written where it is kept; "" for none."""
-    return "" if platform is None else str(platform)
 
 
 def _descriptor(want: Want) -> Descriptor:

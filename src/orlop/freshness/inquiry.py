@@ -174,7 +174,8 @@ class _Search:
         now = best.now if best.now is not None else Absent("not-found", "its tag is not known")
         made = yield from self._judged(best, now, then)
         inputs, state = yield from self._inputs()
-        made = replace(made, build_inputs=inputs)
+        if inputs:
+            made = replace(made, build_inputs=inputs)
         if state == values.STALE and made.state == values.FRESH:
             moved = next(one for one in inputs if one.state == values.STALE)
             made = replace(

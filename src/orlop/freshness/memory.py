@@ -38,8 +38,12 @@ class Memory:
     """Remembers verdicts, and asks whether they still hold."""
 
     def __init__(self, engine: Engine, options: CheckOptions) -> None:
-        self._engine, self._options = engine, options
+        self._engine, self._options = engine, options.text
         self._notebook: Notebook = engine.notebook
+
+    def key(self, asked: Asked, digest: Digest) -> Key:
+        """Return what the verdicts on an image are kept under."""
+        return asked.key(digest, self._options)
 
     def remember(self, key: Key, verdicts: Sequence[Verdict], trace: Trace) -> None:
         """Keep verdicts, if they follow from what the trace has alone: from digests, and from places that were not there to fail."""
@@ -101,7 +105,7 @@ class Memory:
         if own.repository is None or own.tag is None or absent.is_gone:
             return None
         digest = self._notebook.last(str(own.repository), own.tag.value)
-        record = None if digest is None else self.record(asked.key(Digest(digest), self._options))
+        record = None if digest is None else self.record(self.key(asked, Digest(digest)))
         if record is None:
             return None
         before = [verdict_of(one) for one in record["platforms"]]

@@ -60,8 +60,8 @@ class Asked:
                 raise error
         return made
 
-    def key(self, digest: Digest, options: CheckOptions) -> Key:
-        """Return what the verdicts on it are remembered under (V8)."""
+    def key(self, digest: Digest, options: str) -> Key:
+        """Return what the verdicts on it are remembered under (V8). options: the text of CheckOptions."""
         wish = self.wish
         asked = "" if wish is None else f" {wish.os}/{wish.architecture}/{wish.variant}/{wish.os_version}"
-        return digest.value, " ".join(self.bases), "", RULES, options.text + asked
+        return digest.value, " ".join(self.bases), "", RULES, options + asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orlop.freshness.values import Absent, BaseName, BuildInput, Evidence, Verdict
+from orlop.freshness.values import Absent, BaseName, BuildInput, Evidence, Verdict, platform_text
 from orlop.model.digest import Digest
 from orlop.model.platform import Platform
 from orlop.model.reference import Reference, is_locator
@@ -36,7 +36,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     made: dict[str, Any] = {"state": verdict.state, "reason": verdict.reason}
     put = made.__setitem__
     if verdict.platform is not None:
-        put("platform", str(verdict.platform))
+        put("platform", platform_text(verdict.platform))
     for name, digest in (
         ("digest", verdict.digest),
         ("thenDigest", verdict.then_digest),

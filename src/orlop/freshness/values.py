@@ -109,12 +109,12 @@ class PlatformImage:
     @property
     def layer_digests(self) -> tuple[Digest, ...]:
         """The layers' digests as stored, bottom first."""
-        return tuple(layer.digest for layer in self.layers)
+        return tuple([layer.digest for layer in self.layers])
 
     @property
     def diff_ids(self) -> tuple[Digest, ...] | None:
         """The digests of the unpacked layers, bottom first; None unless every one is known."""
-        known = tuple(layer.diff_id for layer in self.layers if layer.diff_id is not None)
+        known = tuple([layer.diff_id for layer in self.layers if layer.diff_id is not None])
         return known if len(known) == len(self.layers) else None
 
 
@@ -205,6 +205,12 @@ class BaseName:
     def __hash__(self) -> int:
         # Of all fields it would take ten times as long, and every question about a base is looked up by it.
         return hash(self.text)
+
+
+@lru_cache(maxsize=1024)
+def platform_text(platform: Platform | None) -> str:
+    """Return how a platform is written where it is kept; "" for none."""
+    return "" if platform is None else str(platform)
 
 
 @lru_cache(maxsize=4096)

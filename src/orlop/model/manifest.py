@@ -109,7 +109,8 @@ class Manifest:
             return []
         if not isinstance(values, list):
             raise InvalidManifestError(self._what, f"its {key} is not a list")
-        return [Descriptor.from_json(value, f"{noun} {n} of {self._what}") for n, value in enumerate(values)]
+        what = self._what
+        return [Descriptor.from_json(value, f"{noun} {n} of {what}") for n, value in enumerate(values)]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Manifest):

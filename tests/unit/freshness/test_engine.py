@@ -242,19 +242,19 @@ def test_a_trace_takes_over_all_that_another_hung_on() -> None:
 def test_v8_the_key_has_all_that_decides() -> None:
     digest = Digest.of(b"x")
     keys = {
-        Asked("a").key(digest, CheckOptions()),
-        Asked("a", ("b",)).key(digest, CheckOptions()),
-        Asked("a").key(Digest.of(b"y"), CheckOptions()),
-        Asked("a").key(digest, CheckOptions(ignore_metadata=True)),
-        Asked("a").key(digest, CheckOptions(inputs=True)),
-        Asked("a").key(digest, CheckOptions(through=True)),
-        Asked("a").key(digest, CheckOptions(family_limit=3)),
-        Asked("a").key(digest, CheckOptions(ancestors=False)),
-        Asked("a", wish=PlatformSelector.parse("linux/arm64")).key(digest, CheckOptions()),
+        Asked("a").key(digest, CheckOptions().text),
+        Asked("a", ("b",)).key(digest, CheckOptions().text),
+        Asked("a").key(Digest.of(b"y"), CheckOptions().text),
+        Asked("a").key(digest, CheckOptions(ignore_metadata=True).text),
+        Asked("a").key(digest, CheckOptions(inputs=True).text),
+        Asked("a").key(digest, CheckOptions(through=True).text),
+        Asked("a").key(digest, CheckOptions(family_limit=3).text),
+        Asked("a").key(digest, CheckOptions(ancestors=False).text),
+        Asked("a", wish=PlatformSelector.parse("linux/arm64")).key(digest, CheckOptions().text),
     }
     assert len(keys) == 9
     # Age is judged with each run, and the name is only a name.
-    assert Asked("b").key(digest, CheckOptions(min_age_s=9)) == Asked("a").key(digest, CheckOptions())
+    assert Asked("b").key(digest, CheckOptions(min_age_s=9).text) == Asked("a").key(digest, CheckOptions().text)
 
 
 def test_q5_a_verdict_that_cannot_be_asked_for_is_unknown_on_the_same_evidence() -> None:
