@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from orlop.errors import OrlopError, UnsupportedError
 from orlop.freshness.asking import Desk
-from orlop.freshness.chains import chain_ids
 from orlop.freshness.engine import Trace
 from orlop.freshness.images import images_in, read_config
 from orlop.freshness.notebook import LEARNT
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orlop.freshness.engine import Engine, Place
-    from orlop.freshness.notebook import Notebook
     from orlop.freshness.values import Evidence, Report
     from orlop.model.digest import Digest
     from orlop.model.platform import Platform, PlatformSelector
@@ -123,7 +121,7 @@ class Learner:
         found = await self._engine.run(images_in(Desk(), manifest, wish=self._wish), place, Trace())
         images = [one for one in found if isinstance(one, PlatformImage)]
         whole = [await self._engine.run(read_config(Desk(), image), place, Trace()) for image in images]
-        made = tuple((image.platform, note_base(self._engine.notebook, image, place.base)) for image in whole)
+        made = tuple((image.platform, self._engine.notebook.know(image, place.base)) for image in whole)
         self._see(place, manifest.digest, whole)
         if not any(layers for _, layers in made):
             return Learnt(subject, error=UnsupportedError("learning a base", subject, "it holds no image with layers"))
@@ -138,13 +136,3 @@ class Learner:
         for image in images:
             platform = platform_text(image.platform)
             self._engine.notebook.see(str(base.repository), base.tag.value, platform, digest.value, image.digest.value)
-
-
-def note_base(notebook: Notebook, image: PlatformImage, base: BaseName) -> int:
-    """Note a base by the chain id of its layers, and return how many it has; 0 where they are not known."""
-    chain = chain_ids(image.diff_ids or ())
-    if chain and base.repository is not None:
-        tag = base.tag.value if base.tag else ""
-        platform = platform_text(image.platform)
-        notebook.learn(chain[-1].value, len(chain), str(base.repository), tag, platform, image.digest.value)
-    return len(chain)

@@ -9,7 +9,6 @@ from orlop.errors import OrlopError, PlatformChoiceError, UnsupportedError
 from orlop.freshness import values
 from orlop.freshness.ages import estimates, stated
 from orlop.freshness.asking import Desk
-from orlop.freshness.bases import note_base
 from orlop.freshness.behind import behind
 from orlop.freshness.cooling import cool_down, cooled_below
 from orlop.freshness.engine import Trace
@@ -176,7 +175,7 @@ class Checker:
         if not self._notebook.keeps or base is None or base.repository is None or (base, image.digest) in self._learnt:
             return
         self._learnt.add((base, image.digest))
-        note_base(self._notebook, await self._whole(image, home), base)
+        self._notebook.know(await self._whole(image, home), base)
 
     async def _whole(self, image: PlatformImage, home: Place) -> PlatformImage:
         """Return an image with its config."""

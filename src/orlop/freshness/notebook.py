@@ -8,13 +8,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from orlop.freshness.chains import chain_ids
 from orlop.freshness.observed import Sighting
+from orlop.freshness.values import platform_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orlop.freshness.announce import Notice
     from orlop.freshness.observed import KnownBase, Observations
+    from orlop.freshness.values import BaseName, PlatformImage
 
 FLUSH_AT = 2000
 """Notes that are gathered before they are written."""
@@ -58,6 +61,15 @@ class Notebook:
         if self._observed is not None:
             with self._guard:
                 self._learnt[chain, repository, tag, platform] = (layers, digest, self._now())
+
+    def know(self, image: PlatformImage, base: BaseName) -> int:
+        """Note an image as a base that others may be on, and return how many layers it has; 0 where they are not known."""
+        chain = chain_ids(image.diff_ids or ())
+        if chain and base.repository is not None:
+            tag = base.tag.value if base.tag else ""
+            platform = platform_text(image.platform)
+            self.learn(chain[-1].value, len(chain), str(base.repository), tag, platform, image.digest.value)
+        return len(chain)
 
     def keep_tags(self, repository: str, tags: list[str]) -> None:
         """Note a whole list of tags (T10)."""
