@@ -40,12 +40,12 @@ def main() -> NoReturn:
 
 def _written(data: bytes) -> bool:
     """Write to standard output; where that fails nothing is left for the interpreter to try again."""
+    import os
+
     try:
-        raw = sys.stdout.buffer.raw  # type: ignore[union-attr]  # that of a BufferedWriter
-        written: int | None = raw.write(data)
-    except (OSError, AttributeError):
+        return os.write(sys.stdout.fileno(), data) == len(data)
+    except (OSError, AttributeError, ValueError):
         return False  # the long way tells why
-    return written == len(data)
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
