@@ -20,13 +20,15 @@ _HEAD = 11  # bytes that a header's fixed part and its code of code lengths may 
 _set_bytes = re.compile(rb"[^\0]", re.DOTALL).finditer
 
 
-def _weights() -> list[int]:
-    """Return, for three lengths of 3 bits each, the share of the code space that they take, in 128ths."""
+def _spaces() -> list[int]:
+    """Return, for four lengths of 3 bits each, the share of the code space that they take, in 128ths."""
     each = [0, 64, 32, 16, 8, 4, 2, 1]
-    return [each[three & 7] + each[three >> 3 & 7] + each[three >> 6] for three in range(512)]
+    two = [each[low] + each[high] for high in range(8) for low in range(8)]
+    return [two[low] + two[high] for high in range(64) for low in range(64)]
 
 
-_WEIGHTS = _weights()
+_SPACES = _spaces()
+_CODES = [(1 << 3 * (count + 4)) - 1 for count in range(16)]
 
 
 def dynamic_blocks(data: bytes, start: int, stop: int, *, usual: bool = True) -> Iterator[int]:
@@ -56,11 +58,11 @@ def dynamic_blocks(data: bytes, start: int, stop: int, *, usual: bool = True) ->
             bit = (flag & -flag).bit_length() - 1
             flag &= flag - 1
             head = int.from_bytes(part[at : at + _HEAD], "little") >> bit
-            codes = head >> 17 & (1 << 3 * ((head >> 13 & 15) + 4)) - 1
-            space = _WEIGHTS[codes & 511] + _WEIGHTS[codes >> 9 & 511] + _WEIGHTS[codes >> 18 & 511]
-            if space <= 128:
-                space += _WEIGHTS[codes >> 27 & 511] + _WEIGHTS[codes >> 36 & 511] + _WEIGHTS[codes >> 45 & 511]
-                if space + _WEIGHTS[codes >> 54] == 128:
+            codes = head >> 17 & _CODES[head >> 13 & 15]
+            space = _SPACES[codes & 4095] + _SPACES[codes >> 12 & 4095]
+            if space <= 128:  # most are out after eight codes or twelve
+                space += _SPACES[codes >> 24 & 4095]
+                if space <= 128 and space + _SPACES[codes >> 36 & 4095] + _SPACES[codes >> 48] == 128:
                     yield (start + at) * 8 + bit
 
 

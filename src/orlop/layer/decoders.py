@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import zlib
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,10 +81,14 @@ def header_size(data: bytes) -> int:
 gzip_decoder: Callable[[], Decoder]
 """Makes a decoder of one gzip member."""
 
+zlib_compress: Callable[[bytes], bytes]
+"""Deflates in the least time, for what is kept a while here."""
+
 try:
-    from isal import igzip_lib
+    from isal import igzip_lib, isal_zlib
 except ImportError:  # no wheel for this platform
     gzip_decoder = ZlibDecoder
+    zlib_compress = partial(zlib.compress, level=1)
     _GZIP_FAULTS: tuple[type[Exception], ...] = (zlib.error,)
 else:
 
@@ -118,6 +123,7 @@ else:
             return piece
 
     gzip_decoder = IsalDecoder
+    zlib_compress = partial(isal_zlib.compress, level=1)
     _isal_error: Any = igzip_lib.IsalError  # its stub calls the class an instance
     _GZIP_FAULTS = (zlib.error, _isal_error)
 

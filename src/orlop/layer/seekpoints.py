@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.layer.aside import Aside
 from orlop.layer.blocks import SLICE, dynamic_blocks, stored_blocks
+from orlop.layer.decoders import zlib_compress
 from orlop.layer.deflate import STORED, WINDOW, aligned
 from orlop.layer.points import Point, Points
 
@@ -39,6 +40,7 @@ _PROOF = 8 * 1024  # least packed bytes behind a block that have to come out as 
 # isal gives a byte or two only with the next input; zlib does not, so that counts of the two differ by as much.
 _HELD_BACK = 4
 _REPEATS = 1024
+_MOSTLY = 96 * 1024  # packed bytes in which a block mostly begins
 _PATIENCE = 8  # a third miss in a row is answered by leaving out one stretch, the next by two, ...
 _NATURAL_APART = 128 * 1024
 
@@ -53,6 +55,25 @@ class Stretch(NamedTuple):
     cuts: list[tuple[int, int]]
     base: int
     output: bytes
+
+
+class _Parts(NamedTuple):
+    """A stretch as it came: ``packed`` in parts, one for each cut but the first; the ``pieces`` that came out from ``base`` on."""
+
+    packed: list[bytes]
+    cuts: list[tuple[int, int]]
+    base: int
+    pieces: list[bytes]
+
+    def joined(self, most: int) -> Stretch:
+        """Return the first ``most`` packed bytes as one."""
+        cuts = [cut for cut in self.cuts if cut[0] <= self.cuts[0][0] + most]
+        count = len(cuts) - 1
+        taken, size = 0, cuts[-1][1] - self.base
+        while size > 0:
+            size -= len(self.pieces[taken])
+            taken += 1
+        return Stretch(cuts[0][0], b"".join(self.packed[:count]), cuts, self.base, b"".join(self.pieces[:taken]))
 
 
 def find(stretch: Stretch) -> Point | None:
@@ -100,7 +121,7 @@ def _proven(stretch: Stretch, bit: int, *, stored: bool) -> Point | None:
             sample = stretch.output[at : at + _REPEATS]
             if stretch.output.find(sample, at + 1, at + 2 * _REPEATS) >= 0:
                 return None
-            return Point(stretch.start * 8 + bit, at + stretch.base, zlib.compress(window, 1), stored)
+            return Point(stretch.start * 8 + bit, at + stretch.base, zlib_compress(window), stored)
     return None
 
 
@@ -116,8 +137,8 @@ def _inflated(data: bytes, window: bytes, most: int) -> bytes | None:
 class SeekPoints:
     """Watches one layer being inflated. size: its bytes as stored.
 
-    For each chunk: inflate the ``parts`` of it, tell each ``piece`` that came out, and call ``cut`` after each part; then
-    ``finish`` or ``close``. The search has a thread of its own, and few stretches wait for it.
+    For each chunk: inflate the ``parts`` of it, and tell each ``piece`` that came out; in the end ``finish`` or ``close``. The
+    search has a thread of its own, and few stretches wait for it.
     """
 
     def __init__(self, inflater: Inflater, size: int) -> None:
@@ -132,7 +153,7 @@ class SeekPoints:
         self._starts = 0
         self._found: list[Point] = []
         self._misses = self._pause = 0
-        self._aside: Aside[Stretch] = Aside(self._search, "seek points", ahead=2, alone_from=0)
+        self._aside: Aside[_Parts] = Aside(self._search, "seek points", ahead=2, alone_from=0)
 
     def parts(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the chunk, cut where it has to be known how much came out. Inflate each part before asking for the next."""
@@ -185,9 +206,8 @@ class SeekPoints:
         start = self._cuts[0]
         if inflater.packed_size - start[0] < STRETCH and inflater.unpacked_size - start[1] < _OUTPUT_LIMIT:
             return
-        output = b"".join(self._recent)
-        base = inflater.unpacked_size - len(output)
-        self._aside.put(Stretch(start[0], b"".join(self._packed), self._cuts, base, output))
+        base = inflater.unpacked_size - self._recent_size
+        self._aside.put(_Parts(self._packed, self._cuts, base, list(self._recent)))
         self._drop(start[0])
 
     def _drop(self, last: int) -> None:
@@ -198,11 +218,11 @@ class SeekPoints:
         self._active = False
         self._recent.clear()
 
-    def _search(self, stretch: Stretch) -> None:
+    def _search(self, parts: _Parts) -> None:
         if self._pause:
             self._pause -= 1
             return
-        point = find(stretch)
+        point = find(parts.joined(_MOSTLY)) or find(parts.joined(2 * STRETCH))
         if point is not None:
             self._found.append(point)
             self._misses = 0

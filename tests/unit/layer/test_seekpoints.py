@@ -228,4 +228,4 @@ def test_a_compressor_whose_blocks_are_not_found_costs_few_searches(monkeypatch:
     monkeypatch.setattr(seekpoints, "find", searched.append)
     points = points_of(monkeypatch, packed(noise(6_000_000)), spacing=64 * 1024)
     assert points == [Point(0, 0)]
-    assert 3 <= len(searched) <= 10
+    assert 3 <= len({stretch.start for stretch in searched}) <= 10
