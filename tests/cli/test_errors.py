@@ -16,6 +16,7 @@ from orlop.errors import CopyError, LimitError, OrlopError, TimedOutError
 from orlop.testing import faults
 from orlop.testing import registry as start
 from orlop.testing.builders import image, push_now
+from orlop.testing.layers import layer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,6 +240,20 @@ def test_a_message_cannot_command_the_terminal(orlop: Orlop, harbour: Harbour) -
 def test_wrong_values_in_the_environment(orlop: Orlop, harbour: Harbour) -> None:
     said = orlop("tag", "list", harbour.single, env={"ORLOP_OUTPUT": "yaml"})
     assert (said.status, "a value of ORLOP_OUTPUT" in said.notes) == (2, True)
+
+
+@pytest.mark.parametrize(("name", "value"), [("layers.unpackedLimit", "1KiB"), ("layers.entryLimit", "1")])
+def test_a_layer_over_a_limit_of_the_settings_is_refused_and_the_setting_is_named(
+    orlop: Orlop, name: str, value: str
+) -> None:
+    with start() as own:
+        push_now(image([layer({"a": b"x" * 3000, "b": b"y"})]), own, "x", tags=["1"])
+        assert orlop("image", "ls", f"{own.host}/x:1").status == 0
+        orlop("cache", "clear")
+        orlop("settings", "set", name, value)
+        said = orlop("image", "ls", f"{own.host}/x:1")
+    assert said.status != 0
+    assert name in said.notes
 
 
 def test_a_document_over_the_limit_is_5(orlop: Orlop) -> None:

@@ -137,6 +137,12 @@ class App:
         hosts, defaults = self.connection()
         limit = self.settings.checked("manifestLimit")
         more: dict[str, Any] = {"manifest_limit": limit} if limit else {}
+        layers = {"unpacked": "layers.unpackedLimit", "entries": "layers.entryLimit"}
+        bounds = {field: int(str(bound)) for field, name in layers.items() if (bound := self.settings.checked(name))}
+        if bounds:
+            from orlop.layer.limits import Limits
+
+            more["layer_limits"] = Limits(**bounds)
         self._client = Client(
             credentials=keychain if source is None else Chain([source, keychain]),
             hosts=hosts,

@@ -85,6 +85,8 @@ KNOWN: dict[str, tuple[Callable[[str], Value], str]] = {
     "output": (_output, "the default of --output"),
     "concurrency": (_count, "references at once, the default of --concurrency"),
     "manifestLimit": (_size, "largest manifest: 4 MiB unless set"),
+    "layers.unpackedLimit": (_size, "most bytes that one layer may unpack to: 64 GiB unless set"),
+    "layers.entryLimit": (_count, "most files of one layer: 4,000,000 unless set"),
     "cache.path": (_text, "folder of the cache"),
     "cache.limit": (_size, "largest size of the cache: 512 MiB unless set; 0 keeps nothing"),
     "fileCompareTool.exePath": (_text, "the program that image compare files --tool opens"),

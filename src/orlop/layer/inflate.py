@@ -178,7 +178,9 @@ class Inflater:
         self.unpacked_size += len(piece)
         size, limits = self.unpacked_size, self._limits
         if size > limits.unpacked:
-            raise LimitError(self.what, "unpacked bytes", limits.unpacked)
+            raise LimitError(self.what, "unpacked bytes", limits.unpacked).with_hint(
+                "the setting layers.unpackedLimit, and layer_limits in Python, raise the limit"
+            )
         if size > limits.ratio_from and size > limits.ratio * self.packed_size:
             raise LimitError(self.what, "unpacked bytes for a packed one", limits.ratio)
         if self._unpacked is not None:

@@ -217,7 +217,9 @@ class Scanner:
             raise LimitError(self.what, "characters of a path", self._limits.path)
         self.count += 1
         if self.count > self._limits.entries:
-            raise LimitError(self.what, "entries", self._limits.entries)
+            raise LimitError(self.what, "entries", self._limits.entries).with_hint(
+                "the setting layers.entryLimit, and layer_limits in Python, raise the limit"
+            )
         mtime = header.mtime
         if not -_TIME_LIMIT < mtime < _TIME_LIMIT:
             raise ValueError("a time out of range")

@@ -73,8 +73,8 @@ def get(app: App, name: str | None) -> None:
 def set_(app: App, name: str, value: str) -> None:
     """Set a setting; an empty VALUE takes it away.
 
-    Names: platform.os, platform.arch, platform.osVersion, output, concurrency, manifestLimit, cache.path, cache.limit, and
-    hosts.HOST. with plainHttp, insecure, caFile, clientCert, clientKey, timeout, connectTimeout, totalTimeout, mirrors,
+    Names: platform.os, platform.arch, platform.osVersion, output, concurrency, manifestLimit, layers.unpackedLimit,
+    layers.entryLimit, cache.path, cache.limit, and hosts.HOST. with plainHttp, insecure, caFile, clientCert, clientKey, timeout, connectTimeout, totalTimeout, mirrors,
     concurrency, requestsPerSecond or proxy.
     """
     app.settings.set(name, value)
