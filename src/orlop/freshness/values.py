@@ -186,7 +186,7 @@ class BaseName:
 
     def pinned(self, digest: Digest) -> BaseName:
         """Return the same repository at this digest: what to ask for to learn what it was."""
-        return replace(self, text=self._text(digest), digest=digest)
+        return _pinned(self, digest)
 
     def same_place(self, other: BaseName) -> bool:
         """Whether both are in one repository, or are one place that is no registry."""
@@ -230,6 +230,11 @@ def _parsed(text: str) -> BaseName:
 @lru_cache(maxsize=4096)
 def _moving(base: BaseName) -> BaseName:
     return replace(base, text=base._text(None), digest=None)  # noqa: SLF001  # its own module's
+
+
+@lru_cache(maxsize=4096)
+def _pinned(base: BaseName, digest: Digest) -> BaseName:
+    return replace(base, text=base._text(digest), digest=digest)  # noqa: SLF001  # its own module's
 
 
 @lru_cache(maxsize=4096)
