@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orlop.errors import OrlopError, PlatformChoiceError, UnsupportedError
 from orlop.freshness import values
 from orlop.freshness.ages import estimates, stated
+from orlop.freshness.alike import Alike
 from orlop.freshness.asking import Desk
 from orlop.freshness.behind import behind
 from orlop.freshness.cooling import cool_down, cooled_below
@@ -44,6 +45,7 @@ class Checker:
         self._engine, self._runtime, self._options = engine, runtime, options
         self._notebook = engine.notebook
         self._rules = options.rules
+        self._alike = Alike()
         self._memory = Memory(engine, options)
         self._side_by_side = side_by_side
         self._above: Once[tuple[tuple[Verdict, ...], Trace]] = Once(runtime, _ANCESTORS_ROOM)
@@ -127,6 +129,10 @@ class Checker:
             detail = f"its own manifest cannot be read: {image.absent.detail}"
             unread = Verdict(values.UNKNOWN, values.NO_EVIDENCE, image.platform, image.digest, detail=detail)
             return replace(unread, absent=image.absent), trace
+        key = None if bases or self._options.inputs else self._alike.key(image)
+        known = None if key is None else self._alike.find(key, image)
+        if known is not None:
+            return known
         outcome = await self._engine.run(inquire(image, bases, self._rules, self._engine.shelf), home, trace)
         verdict = outcome.verdict
         if outcome.now is not None:
@@ -138,6 +144,8 @@ class Checker:
                 if above is not None:
                     verdict = with_ancestors(verdict, above[0], self._rules)
                     trace.add(above[1])
+        if key is not None:
+            self._alike.keep(key, image, outcome, verdict, trace)
         return verdict, trace
 
     async def _stated(self, now: PlatformImage, then: PlatformImage | None, home: Place) -> list[tuple[str, float]]:

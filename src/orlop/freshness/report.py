@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from orlop.freshness.values import Absent, BaseName, BuildInput, Evidence, Verdict, platform_text
@@ -124,6 +125,7 @@ def _digest(text: str | None) -> Digest | None:
     return None if text is None else Digest.trusted(text)
 
 
+@lru_cache(maxsize=1024)
 def _platform(text: str | None) -> Platform | None:
     return None if text is None else Platform.parse(text)
 

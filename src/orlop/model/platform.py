@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orlop.errors import InvalidManifestError, InvalidPlatformError
@@ -129,7 +130,7 @@ class Platform:
             raise InvalidManifestError(what, "its platform's os.features is not a list of texts")
         os, architecture, variant, version = texts
         try:
-            return cls(os or UNKNOWN, architecture or UNKNOWN, variant, version, tuple(features))
+            return _platform(os or UNKNOWN, architecture or UNKNOWN, variant, version, tuple(features))
         except InvalidPlatformError as error:
             raise InvalidManifestError(what, f"its platform is not valid: {error.reason}") from None
 
@@ -158,6 +159,12 @@ class Platform:
 
     def __str__(self) -> str:
         return _joined(self)
+
+
+@lru_cache(maxsize=1024)
+def _platform(os: str, architecture: str, variant: str, version: str, features: tuple[str, ...]) -> Platform:
+    """Return the platform; thousands of images have the same few."""
+    return Platform(os, architecture, variant, version, features)
 
 
 @dataclass(frozen=True, slots=True)
