@@ -23,6 +23,9 @@ R = TypeVar("R")
 
 # How many results may wait for their turn, per worker, before workers wait too.
 _AHEAD = 4
+_FIRST = 8
+# An item that takes longer waits for something far away, and another thread can wait beside it.
+_LONG_S = 0.01
 
 
 def step(work: Coroutine[object, object, R]) -> R:
@@ -161,14 +164,15 @@ class ThreadRuntime(Runtime):
             for index, item in enumerate(items):
                 yield _outcome(index, item, function)
             return
-        pool = _Pool(function, items, threads)
-        for _ in range(threads):
-            self._lend(self._hire(), pool)
+        pool = _Pool(function, items, threads, lambda: self._lend(self._hire(), pool))
         try:
+            pool.begin()
             for outcome in pool.ordered() if ordered else pool.completed():
                 yield outcome
         finally:
-            pool.stop()
+            unused = pool.stop()
+            with self._guard:
+                self._spare += unused
 
 
 def _settled(work: Coroutine[object, object, R]) -> tuple[R | None, BaseException | None]:
@@ -186,18 +190,38 @@ def _outcome(index: int, item: T, function: Callable[[T], Awaitable[R]]) -> Outc
 
 
 class _Pool(Generic[T, R]):
-    """Workers that take items in order and put outcomes where one consumer reads them."""
+    """Workers that take items in order and put outcomes where one consumer reads them.
 
-    def __init__(self, function: Callable[[T], Awaitable[R]], items: Iterable[T], threads: int) -> None:
+    A few workers begin; each item that takes long brings one more, up to ``threads``. Where answers come at once, more
+    threads would only wait for one another.
+    """
+
+    def __init__(
+        self, function: Callable[[T], Awaitable[R]], items: Iterable[T], threads: int, hire: Callable[[], None]
+    ) -> None:
         self._function = function
+        self._hire = hire
         self._items = enumerate(items)
         self._next = threading.Lock()
         self._outbox: SimpleQueue[Outcome[T, R] | BaseException | None] = SimpleQueue()
         self._places: SimpleQueue[None] = SimpleQueue()
         for _ in range(threads * _AHEAD):
             self._places.put(None)
-        self._threads = threads
+        self._most = threads
+        self._threads = self._ended = 0
         self._stopped = False
+
+    def begin(self) -> None:
+        """Let the first workers begin."""
+        for _ in range(min(_FIRST, self._most)):
+            self._another()
+
+    def _another(self) -> None:
+        with self._next:
+            if self._stopped or self._threads >= self._most:
+                return
+            self._threads += 1
+        self._hire()
 
     def work(self) -> None:
         """Take items until there are none; what one worker runs."""
@@ -208,7 +232,10 @@ class _Pool(Generic[T, R]):
                     return
                 with self._next:
                     index, item = next(self._items)
+                started = time.monotonic()
                 self._outbox.put(_outcome(index, item, self._function))
+                if self._threads < self._most and time.monotonic() - started > _LONG_S:
+                    self._another()
         except StopIteration:
             pass
         except BaseException as error:  # noqa: BLE001  # the iterable failed: the consumer has to hear of it
@@ -218,11 +245,11 @@ class _Pool(Generic[T, R]):
 
     def completed(self) -> Iterator[Outcome[T, R]]:
         """Yield outcomes as they come."""
-        working = self._threads
-        while working:
+        # A worker counts another in before it is itself counted out, so this ends with the last one.
+        while self._ended < self._threads:
             outcome = self._outbox.get()
             if outcome is None:
-                working -= 1
+                self._ended += 1
                 self._places.put(None)  # others may wait for a place only to learn that nothing is left
             elif isinstance(outcome, BaseException):
                 raise outcome
@@ -238,11 +265,10 @@ class _Pool(Generic[T, R]):
         """
         waiting: dict[int, Outcome[T, R]] = {}
         turn = 0
-        working = self._threads
-        while working:
+        while self._ended < self._threads:
             outcome = self._outbox.get()
             if outcome is None:
-                working -= 1
+                self._ended += 1
                 self._places.put(None)
                 continue
             if isinstance(outcome, BaseException):
@@ -253,8 +279,10 @@ class _Pool(Generic[T, R]):
                 turn += 1
                 self._places.put(None)
 
-    def stop(self) -> None:
-        """Take no more items; those under way end unheard."""
-        self._stopped = True
+    def stop(self) -> int:
+        """Take no more items; those under way end unheard. Return how many threads were never needed."""
+        with self._next:
+            self._stopped = True
         for _ in range(self._threads):
             self._places.put(None)
+        return self._most - self._threads

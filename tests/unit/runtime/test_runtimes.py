@@ -181,3 +181,28 @@ def test_an_error_comes_back_to_the_caller() -> None:
     with pytest.raises(LookupError, match="here"):
         runtime.call(fail())
     runtime.close()
+
+
+def test_slow_items_bring_more_threads_up_to_the_limit() -> None:
+    runtime = ThreadRuntime()
+    now = most = 0
+    guard = threading.Lock()
+    together = threading.Barrier(20, timeout=10)
+
+    async def wait_for_others(x: int) -> int:
+        nonlocal now, most
+        with guard:
+            now += 1
+            most = max(most, now)
+        if x < 16:
+            await runtime.sleep(0.03)  # long enough to be taken for something far away
+        else:
+            together.wait()  # ends only when as many as the limit are here at once
+        with guard:
+            now -= 1
+        return x
+
+    outcomes = step(collect(runtime, wait_for_others, range(36), limit=20))
+    assert all(outcome.error is None for outcome in outcomes)
+    assert most == 20
+    runtime.close()
