@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -201,11 +202,9 @@ def from_lifecycle(annotations: Mapping[str, str], today: dt.date) -> Life | Non
 @lru_cache(maxsize=1)
 def own_table() -> Table:
     """Return the table that the package brings."""
-    from importlib.resources import files
-
-    return _table(
-        json.loads(files("orlop.freshness").joinpath("data/eol.json").read_bytes()), "the table of the package"
-    )
+    # importlib.resources takes 8 ms of every check.
+    with open(os.path.join(os.path.dirname(__file__), "data", "eol.json"), "rb") as file:
+        return _table(json.loads(file.read()), "the table of the package")
 
 
 def read_table(path: str) -> Table:

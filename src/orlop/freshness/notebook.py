@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from orlop.freshness.observed import KnownBase, Observations
     from orlop.freshness.values import BaseName, PlatformImage
 
-FLUSH_AT = 2000
-"""Notes that are gathered before they are written."""
+FLUSH_AT = 20_000
+FLUSH_S = 30.0
+"""Notes, and seconds, that are gathered before they are written: each time costs the disk several waits."""
 
 Key = tuple[str, str, str, int, str]
 LEARNT: Key = ("", "learnt", "", 0, "")
@@ -32,6 +33,7 @@ class Notebook:
     def __init__(self, observed: Observations | None, now: Callable[[], float]) -> None:
         self._observed, self._now = observed, now
         self._guard = threading.Lock()
+        self._written = now()
         # A new file has nothing to look up, for thousands of images.
         self._blank = observed is not None and observed.is_empty
         self._seen: dict[tuple[str, str, str], tuple[str, str, float]] = {}
@@ -92,11 +94,13 @@ class Notebook:
     @property
     def is_full(self) -> bool:
         """Whether it is time to write."""
-        return len(self._verdicts) + len(self._seen) + len(self._notices) >= FLUSH_AT
+        notes = len(self._verdicts) + len(self._seen) + len(self._notices)
+        return notes >= FLUSH_AT or (notes > 0 and self._now() - self._written >= FLUSH_S)
 
     def flush(self, *, whole: bool = False) -> None:
         """Write the notes in one transaction; bases only at the ``whole`` end of the run. Raises StorageError."""
         observed = self._observed
+        self._written = self._now()
         with self._guard:
             seen, self._seen = self._seen, {}
             verdicts, self._verdicts = self._verdicts, {}

@@ -31,7 +31,6 @@ STEPS: tuple[tuple[str, ...], ...] = (
             digest TEXT NOT NULL, platform_digest TEXT NOT NULL,
             first_seen REAL NOT NULL, last_seen REAL NOT NULL,
             PRIMARY KEY (repository, tag, platform, first_seen)) WITHOUT ROWID""",
-        "CREATE INDEX sightings_by_digest ON sightings (repository, platform_digest)",
         """CREATE TABLE chains (
             chain TEXT NOT NULL, layers INTEGER NOT NULL, repository TEXT NOT NULL, tag TEXT NOT NULL,
             platform TEXT NOT NULL, platform_digest TEXT NOT NULL, seen REAL NOT NULL,

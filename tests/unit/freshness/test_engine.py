@@ -8,6 +8,7 @@ import pytest
 
 from orlop.aio import AsyncRuntime
 from orlop.errors import DeniedError, ManifestNotFoundError
+from orlop.freshness.announce import Notice
 from orlop.freshness.engine import Quota, Trace
 from orlop.freshness.memory import postponed
 from orlop.freshness.notebook import Notebook
@@ -145,7 +146,7 @@ def test_keeping_a_key_again_does_not_count_it_twice() -> None:
 
 
 def notebook(observed: Observations | None, times: list[float] | None = None) -> Notebook:
-    clock = iter(times or [])
+    clock = iter([0.0, *(times or [])])  # the first is when it is opened
     return Notebook(observed, lambda: next(clock, 1000.0))
 
 
@@ -269,3 +270,23 @@ def test_q5_a_verdict_that_cannot_be_asked_for_is_unknown_on_the_same_evidence()
         before.then_digest,
     )
     assert (made.now_digest, made.absent) == (None, absent)
+
+
+def test_notes_that_have_waited_for_long_are_to_be_written(observed: Observations) -> None:
+    clock = [0.0]
+    notes = Notebook(observed, lambda: clock[0])
+    clock[0] = 3600.0
+    full = [notes.is_full]
+    notes.see("r/a", "1", "", "i", "p")
+    full.append(notes.is_full)
+    notes.flush()
+    notes.see("r/a", "1", "", "i", "p")
+    full.append(notes.is_full)
+    assert full == [False, True, False]
+
+
+def test_an_announcement_that_comes_alone_is_written(observed: Observations) -> None:
+    notes = notebook(observed)
+    notes.announce([Notice("id", "receiver", "fact", "{}")])
+    notes.flush(whole=True)
+    assert [one.id for one in observed.due(2000.0)] == ["id"]
