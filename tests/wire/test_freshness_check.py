@@ -105,6 +105,53 @@ def test_v3_a_child_without_platform_gets_it_from_its_config(client: Client, reg
     assert said(report) == [("fresh", "same-content")]
 
 
+# --- many that are alike -----------------------------------------------------------------------------
+
+
+def mixture(registry: Registry) -> list[str]:
+    """Put images that say the same of their base, or nearly, and are not the same."""
+    name = f"{registry.host}/lib/base:1"
+    later = build("os-1", "tools-1", config={"Env": ["A=1"]})
+    shorter = build("os-1")
+    put(registry, "lib/base", OLD)
+    put(registry, "lib/base", later)
+    put(registry, "lib/base", shorter)
+    images = {
+        "plain": annotated(build("app", on=OLD), name, OLD.digest),
+        "another": annotated(build("app", "more", on=OLD), name, OLD.digest),
+        "lie": annotated(build("x", "y", "z"), name, OLD.digest),
+        "squashed": annotated(build("flat"), name, OLD.digest),
+        "nothing-added": annotated(build(on=OLD), name, OLD.digest),
+        "base-itself": NEW,
+        "base-annotated": annotated(NEW, name, NEW.digest),
+        "up-to-date": annotated(build("app", on=NEW), name, NEW.digest),
+        "twice": annotated(build("b", on=NEW), name, NEW.digest),
+        "by-name": annotated(build("c", on=NEW), name),
+        "by-name-old": annotated(build("d", on=OLD), name),
+        "metadata": annotated(build("app", on=later), name, later.digest),
+        "lost-a-layer": annotated(build("app", on=shorter), name, shorter.digest),
+        "other-variables": annotated(build("app", on=OLD, config={"Env": ["B=1"]}), name, OLD.digest),
+        "gone": annotated(build("app", on=OLD), name, "sha256:" + "1" * 64),
+        "arm": annotated(build("app", on=OLD, platform="linux/arm64"), name, OLD.digest),
+    }
+    refs = [put(registry, f"team/{called}:1", built) for called, built in images.items()]
+    put(registry, "lib/base:1", NEW)
+    return refs
+
+
+@pytest.mark.parametrize("ignore_metadata", [False, True])
+def test_an_image_gets_the_same_verdict_alone_and_among_others(
+    make_client: Callable[..., Client], registry: Registry, *, ignore_metadata: bool
+) -> None:
+    refs = mixture(registry)
+    options = CheckOptions(ignore_metadata=ignore_metadata)
+    alone = {ref: make_client().check(ref, options=options).platforms for ref in refs}
+    for order in (refs, refs[::-1]):
+        together = {one.subject: one.platforms for one in make_client().check_many(order * 2, options=options)}
+        assert together == alone
+    assert len({verdict.reason for verdicts in alone.values() for verdict in verdicts}) >= 4
+
+
 # --- what cannot be asked ----------------------------------------------------------------------------
 
 
