@@ -209,6 +209,8 @@ class _Pool(Generic[T, R]):
             self._places.put(None)
         self._most = threads
         self._threads = self._ended = 0
+        # Not the items' lock: whoever holds that may wait long for the next item.
+        self._count = threading.Lock()
         self._stopped = False
 
     def begin(self) -> None:
@@ -217,7 +219,7 @@ class _Pool(Generic[T, R]):
             self._another()
 
     def _another(self) -> None:
-        with self._next:
+        with self._count:
             if self._stopped or self._threads >= self._most:
                 return
             self._threads += 1
@@ -281,7 +283,7 @@ class _Pool(Generic[T, R]):
 
     def stop(self) -> int:
         """Take no more items; those under way end unheard. Return how many threads were never needed."""
-        with self._next:
+        with self._count:
             self._stopped = True
         for _ in range(self._threads):
             self._places.put(None)
