@@ -18,7 +18,7 @@ from orlop.layer.limits import DEFAULT_LIMITS
 from orlop.layer.seekpoints import SeekPoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from orlop.layer.points import Point
 
@@ -105,7 +105,7 @@ compressors = st.one_of(
 )
 
 
-def points_of(data: bytes, chunk: int) -> tuple[Point, ...]:
+def points_of(data: bytes, chunk: int) -> Sequence[Point]:
     inflater = Inflater("a layer")
     points = SeekPoints(inflater, len(data))
     try:
