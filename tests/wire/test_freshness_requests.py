@@ -13,9 +13,10 @@ from tests.wire.fleet import app_on, asked, base_of, put, repeated
 from orlop import AsyncClient, Cache
 from orlop.auth.keychain import Chain
 from orlop.freshness.observed import Observations
+from orlop.freshness.pace import START
 from orlop.freshness.plan import CheckOptions
 from orlop.testing import registry as running
-from orlop.testing.faults import on, rate_limit, refuse
+from orlop.testing.faults import on, rate_limit, refuse, slow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -348,3 +349,21 @@ def test_a_digest_is_not_resolved(client: Client, registry: Registry, observed: 
     registry.requests.clear()
     assert client.check(ref, observed=observed).state == "fresh"
     assert asked(registry) == ["HEAD /v2/lib/base/manifests/1"]
+
+
+def test_a_slow_registry_is_asked_for_many_images_at_once(make_client: Callable[..., Client]) -> None:
+    inside, most = 0, 0
+
+    async def count(call: Any, go: Any) -> Any:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        try:
+            return await go(call)
+        finally:
+            inside -= 1
+
+    with running(middleware=[count, slow(0.02)]) as registry:
+        refs = fleet(registry, 40, 2)
+        assert len(states(make_client(), refs)) == 40
+    assert most > START
