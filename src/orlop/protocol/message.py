@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar, overload
+
+D = TypeVar("D")
 
 
 class Headers(Mapping[str, str]):
@@ -17,11 +20,28 @@ class Headers(Mapping[str, str]):
         pairs = fields.items() if isinstance(fields, Mapping) else fields
         kept: dict[str, list[str]] = {}
         for name, value in pairs:
-            kept.setdefault(name.lower(), []).append(value)
+            lowered = name.lower()
+            if lowered in kept:
+                kept[lowered].append(value)
+            else:
+                kept[lowered] = [value]
         self._fields = kept
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()][0]
+
+    # Of Mapping, these would raise and catch an error for each field that is absent.
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._fields
+
+    @overload
+    def get(self, name: str) -> str | None: ...
+    @overload
+    def get(self, name: str, default: D) -> str | D: ...
+    def get(self, name: str, default: D | None = None) -> str | D | None:
+        """Return the first value of the field, or the default where it is absent."""
+        values = self._fields.get(name.lower())
+        return default if values is None else values[0]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)

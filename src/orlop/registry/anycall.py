@@ -35,7 +35,8 @@ def any_call(host: RegistryHost, method: str, path: str, headers: Mapping[str, s
             scopes = merge((*scopes, Scope("repository", str(route.source), frozenset({"pull"}))))
     elif isinstance(route, Catalog):
         scopes = (Scope("registry", "catalog", frozenset({"*"})),)
-    return Call(method, path, subject, scopes, headers, body, limit=limit)
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return Call(method, path, subject, scopes, lowered, body, limit=limit)
 
 
 async def authorization(session: Session, repository: Repository, scopes: tuple[Scope, ...]) -> str:

@@ -227,7 +227,7 @@ class Session:
     async def _signed(self, endpoint: Endpoint, call: Call, tried: int) -> Answer:
         """Send as whoever we are there; after a 401, as whom its challenge lets us be."""
         url = call.target if call.target.startswith("http") else endpoint.base + call.target
-        own = call.anonymous or any(name.lower() == "authorization" for name in call.headers)
+        own = call.anonymous or "authorization" in call.headers
         authorization = None if own else await self.authenticator.authorization(endpoint.subject, call.scopes)
         for sign_ins in range(_MOST_SIGN_INS + 1):
             headers = {**call.headers, "authorization": authorization} if authorization else call.headers
