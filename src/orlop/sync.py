@@ -1,10 +1,12 @@
 """The blocking client: the same methods as the asynchronous one, declared and not written.
 
-Each wrapper keeps the signature. Work runs on threads that step coroutines (``orlop.threads``); asyncio is not imported.
+Each wrapper keeps the signature. Work runs on threads that step coroutines (``orlop.threads``), many at once in a loop
+(``orlop.loop``), for which alone asyncio is imported.
 """
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -13,7 +15,7 @@ from orlop.model.manifest import MANIFEST_LIMIT
 from orlop.threads import ThreadRuntime, step
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
     from typing import Self
@@ -35,6 +37,7 @@ T = TypeVar("T")
 
 # One hop to a worker thread costs as much as parsing several tags: iterators hand over ever larger groups, up to this.
 _GROUP = 64
+_FEW = 16
 
 
 def blocking(
@@ -76,21 +79,34 @@ def blocking_iter(
 def blocking_many(
     method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]],
 ) -> Callable[Concatenate[Client, P], Iterator[T]]:
-    """Declare the blocking twin of a method whose work is on other threads already: a step only waits for a result."""
+    """Declare the blocking twin of a method that has many under way.
+
+    They are tasks of one loop, which the caller's thread drives; a few are worked on by threads, as the loop has asyncio
+    imported, which takes longer than they do.
+    """
 
     def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        loop = None if _few(args) and "asyncio" not in sys.modules else self.runtime.loop()
+        drive = step if loop is None else loop.drive
         stream = method(self.steps, *args, **kwargs)
         try:
             while True:
                 try:
-                    item: T = step(stream.__anext__())  # type: ignore[arg-type]  # an async generator's step is a coroutine
+                    item: T = drive(stream.__anext__())  # type: ignore[arg-type]  # an async generator's step is a coroutine
                 except StopAsyncIteration:
                     return
                 yield item
         finally:
-            step(_closed(stream))
+            drive(_closed(stream))
+            if loop is not None:
+                loop.close()
 
     return _named(call, method)
+
+
+def _few(args: Sequence[object]) -> bool:
+    items = next((arg for arg in args if isinstance(arg, (list, tuple))), None)
+    return items is not None and len(items) <= _FEW
 
 
 def blocking_context(
@@ -163,7 +179,7 @@ class _Stepped(AsyncClient):
         from orlop.transport.http import BlockingTransport
 
         self.threads = ThreadRuntime()
-        return self.threads, BlockingTransport()
+        return self.threads, BlockingTransport(suspends=self.threads.suspends)
 
 
 class Client:

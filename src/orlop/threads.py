@@ -1,14 +1,15 @@
-"""The runtime of the blocking client: plain threads that step coroutines.
+"""The runtime of the blocking client: plain threads that step coroutines, and one loop where many are under way.
 
-Nothing here suspends, so ``step`` runs any coroutine below the face to its end with one ``send``.
+Nothing suspends outside a ``Loop``, so ``step`` runs any coroutine below the face to its end with one ``send``.
 The main thread never waits inside the HTTP library, which would hide Ctrl-C from it: ``call`` hands
-the coroutine to a worker and waits on a queue, which signals do interrupt.
+the coroutine to a worker and waits on a queue, which signals do interrupt. Inside a ``Loop`` everything suspends.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
     from contextlib import AbstractAsyncContextManager
 
+    from orlop.loop import Loop, Signal
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -26,6 +29,16 @@ _AHEAD = 4
 _FIRST = 8
 # An item that takes longer waits for something far away, and another thread can wait beside it.
 _LONG_S = 0.01
+# Blocking work at once beside a loop.
+_BESIDE = 8
+
+
+class _Here(threading.local):
+    loop: Loop | None = None
+
+
+HERE = _Here()
+"""``loop``: the loop that this thread drives just now, if any."""
 
 
 def step(work: Coroutine[object, object, R]) -> R:
@@ -53,20 +66,60 @@ class _Worker(threading.Thread):
             del job  # not while waiting: it would keep the last result alive
 
 
-class _Lock:
-    """threading.Lock behind ``async with``."""
+class _Gate:
+    """Lets so many in at once; threads wait by blocking and tasks of a loop by suspending."""
 
-    __slots__ = ("_lock",)
+    __slots__ = ("_free", "_guard", "_waiting")
 
-    def __init__(self, lock: threading.Lock | threading.BoundedSemaphore) -> None:
-        self._lock = lock
+    def __init__(self, places: int) -> None:
+        self._guard = threading.Lock()
+        self._free = places
+        self._waiting: deque[Signal | threading.Lock] = deque()
 
     async def __aenter__(self) -> object:
-        self._lock.acquire()
+        with self._guard:
+            if self._free:
+                self._free -= 1
+                return self
+            loop = HERE.loop
+            turn: Signal | threading.Lock
+            if loop is None:
+                turn = threading.Lock()
+                turn.acquire()
+            else:
+                turn = loop.signal()
+            self._waiting.append(turn)
+        try:
+            if loop is None:
+                turn.acquire()  # type: ignore[union-attr]  # a lock, as there is no loop
+            else:
+                await turn  # type: ignore[misc]  # a signal
+        except BaseException:
+            with self._guard:
+                handed = turn not in self._waiting
+                if not handed:
+                    self._waiting.remove(turn)
+            if handed:
+                self._leave()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        with self._guard:
+            if not self._waiting:
+                self._free += 1
+                return
+            turn = self._waiting.popleft()
+        if isinstance(turn, _LockType):
+            turn.release()
+        else:
+            turn.wake()
+
+
+_LockType = type(threading.Lock())
 
 
 class ThreadRuntime(Runtime):
@@ -77,11 +130,15 @@ class ThreadRuntime(Runtime):
         self._guard = threading.Lock()
         self._spare = max_threads
         self._closed = threading.Event()
+        self._beside = _Gate(_BESIDE)
 
     async def sleep(self, seconds: float) -> None:
-        """Block this thread; a closed runtime cuts the wait short."""
+        """Block this thread, where a closed runtime cuts the wait short, or suspend the task."""
         if seconds > 0:
-            self._closed.wait(seconds)
+            if HERE.loop is not None:
+                await HERE.loop.after(seconds)
+            else:
+                self._closed.wait(seconds)
 
     def monotonic(self) -> float:
         """See Runtime."""
@@ -93,15 +150,62 @@ class ThreadRuntime(Runtime):
 
     def lock(self) -> AbstractAsyncContextManager[object]:
         """See Runtime."""
-        return _Lock(threading.Lock())
+        return _Gate(1)
 
     def gate(self, places: int) -> AbstractAsyncContextManager[object]:
         """See Runtime."""
-        return _Lock(threading.BoundedSemaphore(places))
+        return _Gate(places)
+
+    def suspends(self) -> bool:
+        """Whether this thread drives a loop just now, so that waiting is to suspend."""
+        return HERE.loop is not None
 
     async def run(self, function: Callable[..., R], *args: object) -> R:
-        """Run it here: this thread is the caller's own."""
-        return function(*args)
+        """Run it here, where this thread is the caller's own; on a thread beside the loop where other tasks are."""
+        loop = HERE.loop
+        if loop is None or not loop.live:
+            return function(*args)
+        async with self._beside:
+            return await self._elsewhere(loop, function, args)
+
+    async def _elsewhere(self, loop: Loop, function: Callable[..., R], args: tuple[object, ...]) -> R:
+        worker, over = self._hire(), loop.signal()
+        box: list[tuple[R | None, BaseException | None]] = []
+
+        def job() -> None:
+            try:
+                box.append((function(*args), None))
+            except BaseException as error:  # noqa: BLE001  # handed to the task that waits
+                box.append((None, error))
+            self._idle.append(worker)
+            over.wake()
+
+        worker.inbox.put(job)
+        await over
+        result, error = box.pop()
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # R may itself include None
+
+    def loop(self) -> Loop:
+        """Return a new loop whose tasks go on while nobody drives it. Close it."""
+        from orlop.loop import Loop
+
+        made = Loop()
+        self._begin(made.keep)
+        return made
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        """Have a thread do this, however long it takes."""
+        worker = self._hire()
+
+        def job() -> None:
+            work()
+            self._idle.append(worker)
+            if self._closed.is_set():
+                self.close()
+
+        worker.inbox.put(job)
 
     def call(self, work: Coroutine[object, object, R]) -> R:
         """Run a coroutine to its end and return its result.
@@ -110,7 +214,11 @@ class ThreadRuntime(Runtime):
         any other thread runs it itself.
         """
         if threading.current_thread() is not threading.main_thread():
-            return step(work)
+            around, HERE.loop = HERE.loop, None
+            try:
+                return step(work)
+            finally:
+                HERE.loop = around
         outbox: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
         worker = self._hire()
         worker.inbox.put(lambda: outbox.put(_settled(work)))
@@ -155,10 +263,21 @@ class ThreadRuntime(Runtime):
             self._spare -= got
             return got
 
-    async def map(
+    def map(
         self, function: Callable[[T], Awaitable[R]], items: Iterable[T], *, limit: int, ordered: bool = False
     ) -> AsyncIterator[Outcome[T, R]]:
-        """See Runtime. With no thread to spare (a map inside a map) the items run one after another here."""
+        """See Runtime. In a loop, items are its tasks; elsewhere threads step them."""
+        loop = HERE.loop
+        if loop is None:
+            return self._on_threads(function, items, limit, ordered)
+        from orlop.loopmap import Feed, map_on
+
+        return map_on(loop, function, Feed(items, max(1, limit), self._begin), limit=limit, ordered=ordered)
+
+    async def _on_threads(
+        self, function: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int, ordered: bool
+    ) -> AsyncIterator[Outcome[T, R]]:
+        # With no thread to spare (a map inside a map) the items run one after another here.
         threads = self._take(limit)
         if threads == 0:
             for index, item in enumerate(items):

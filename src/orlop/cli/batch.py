@@ -35,6 +35,10 @@ LINE_LIMIT = 4096
 """Longest line in bytes of a file of references; a reference has under 600."""
 
 
+_LISTED = 4 * 1024 * 1024
+"""Bytes of a file of references up to which it is read before the first is asked."""
+
+
 def is_batch(app: App, refs: Sequence[str]) -> bool:
     """Whether the answers are JSON lines: several references, or a file of them. Raises InputError for none at all."""
     if app.options.get("from_file"):
@@ -140,7 +144,7 @@ def failed(reference: str, error: Exception) -> bytes:
     return b'{"reference":%b,"error":%b}\n' % (quote(reference), json.dumps(said, separators=(",", ":")).encode())
 
 
-def references(app: App, refs: Sequence[str]) -> Iterator[str]:
+def references(app: App, refs: Sequence[str]) -> Iterable[str]:
     """Return the references of arguments or file, read as they are needed.
 
     Raises InputError where credentials of the environment would have to serve two registries: before the first request,
@@ -150,13 +154,15 @@ def references(app: App, refs: Sequence[str]) -> Iterator[str]:
     if not path:
         for _ in _guarded(app, refs):
             pass
-        return iter(refs)
+        return refs
     if path == "-":
         return _guarded(app, _listed(sys.stdin.buffer))
     if app.one_registry and os.path.isfile(path):
         for _ in _guarded(app, _opened(path)):
             pass
-    return _guarded(app, _opened(path))
+    found = _guarded(app, _opened(path))
+    # A list is taken from without a thread that reads ahead.
+    return list(found) if os.path.isfile(path) and os.path.getsize(path) <= _LISTED else found
 
 
 def _guarded(app: App, texts: Iterable[str]) -> Iterator[str]:

@@ -28,6 +28,55 @@ DRAIN_LIMIT = 64 * 1024 * 1024
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
+_JOINED_SIZE = 64 * 1024
+_CONTINUE = b"HTTP/1.1 100 "
+
+
+class _Joined:
+    """A connection's transport as its answers see it: a head goes out along with the first bytes of its body.
+
+    Two writes are two segments, and wake the client twice. Rule: ASGI 3.0, "Response Start": the head waits for a body.
+    """
+
+    __slots__ = ("_fresh", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._fresh = True
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Send, but for the head of an answer, which is kept for what comes next."""
+        if self._fresh and not data.startswith(_CONTINUE):
+            self._fresh, self._head = False, data
+        elif self._head and len(data) < _JOINED_SIZE:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        else:
+            self.flush()
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send a head that nothing followed."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def next(self) -> None:
+        """Begin with the next answer."""
+        self.flush()
+        self._fresh = True
+
+    def is_closing(self) -> bool:
+        """See asyncio.Transport."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """See asyncio.Transport."""
+        self.flush()
+        self._transport.close()
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """A connection with a limit on its heads and on what is drained."""
 
@@ -48,6 +97,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Take a new connection."""
         super().connection_made(transport)
+        self._joined = _Joined(transport)
         self._head_since = self.loop.time()
 
     def pause_writing(self) -> None:
@@ -83,6 +133,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_size = -1
         self._head_since = None
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = self._joined  # type: ignore[assignment]  # what of a transport a cycle uses
+
+    def on_response_complete(self) -> None:
+        """Send what is left of the answer, and go on to the next."""
+        self._joined.next()
+        super().on_response_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take in bytes of a body."""

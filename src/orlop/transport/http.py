@@ -33,7 +33,7 @@ from orlop.transport.base import Answer, Transport
 from orlop.transport.redact import redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from pyreqwest.client import BaseClientBuilder, Client, SyncClient
     from pyreqwest.request import BaseRequestBuilder, StreamRequest, SyncStreamRequest
@@ -115,9 +115,11 @@ class _Suspending(_Calls):
         await client.close()
 
 
+_BLOCKING, _SUSPENDING = _Blocking(), _Suspending()
+
+
 class _HttpTransport(Transport):
-    def __init__(self, calls: _Calls, user_agent: str) -> None:
-        self._calls = calls
+    def __init__(self, user_agent: str) -> None:
         self._user_agent = user_agent
         self._clients: dict[tuple[object, ...], Any] = {}
         self._process = os.getpid()
@@ -127,39 +129,54 @@ class _HttpTransport(Transport):
         _same_process(self._process)
         local = is_loopback_url(request.url)
         plain = local and request.url.startswith("http://")
-        key = (options, local, plain)
+        calls = self._calls()
+        key = (options, local, plain, calls)
         client = self._clients.get(key)
         if client is None:
-            builder = _configured(self._calls.builder(), options, self._user_agent, local=local, plain=plain)
+            builder = _configured(calls.builder(), options, self._user_agent, local=local, plain=plain)
             client = self._clients[key] = builder.build()
         try:
             started = client.request(request.method, request.url)
             exchange = _prepared(started, request, options, whole=whole).build_streamed()
-            answer = await self._calls.opened(exchange)
+            answer = await calls.opened(exchange)
         except (PyreqwestError, ValueError) as error:
             _translated(error, request.url)
-        return _HttpAnswer(self._calls, exchange, answer, request)
+        return _HttpAnswer(calls, exchange, answer, request)
+
+    @abstractmethod
+    def _calls(self) -> _Calls:
+        """Return whether to block or to suspend, here and now."""
 
     async def close(self) -> None:
         """See Transport."""
         if self._process == os.getpid():
-            for client in self._clients.values():
-                await self._calls.ended(client)
+            for (*_, calls), client in self._clients.items():
+                await calls.ended(client)  # type: ignore[attr-defined]  # the last of a key
         self._clients.clear()
 
 
 class BlockingTransport(_HttpTransport):
-    """Sends on the calling thread and never suspends. Safe to share between threads; not across a fork."""
+    """Sends on the calling thread. Safe to share between threads; not across a fork.
 
-    def __init__(self, user_agent: str = USER_AGENT) -> None:
-        super().__init__(_Blocking(), user_agent)
+    suspends: tells whether the caller is to suspend instead, on the running loop. The two share no connections.
+    """
+
+    def __init__(self, user_agent: str = USER_AGENT, *, suspends: Callable[[], bool] | None = None) -> None:
+        super().__init__(user_agent)
+        self._suspends = suspends
+
+    def _calls(self) -> _Calls:
+        return _SUSPENDING if self._suspends is not None and self._suspends() else _BLOCKING
 
 
 class AsyncTransport(_HttpTransport):
     """Sends on the running event loop."""
 
     def __init__(self, user_agent: str = USER_AGENT) -> None:
-        super().__init__(_Suspending(), user_agent)
+        super().__init__(user_agent)
+
+    def _calls(self) -> _Calls:
+        return _SUSPENDING
 
 
 class _HttpAnswer(Answer):

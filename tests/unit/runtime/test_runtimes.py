@@ -1,4 +1,4 @@
-"""Both runtimes keep the same promises."""
+"""Every runtime keeps the same promises."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 
 from orlop.aio import AsyncRuntime
+from orlop.loop import Loop
 from orlop.threads import ThreadRuntime, step
 
-RUNTIMES = [pytest.param((ThreadRuntime, step), id="threads"), pytest.param((AsyncRuntime, asyncio.run), id="asyncio")]
+
+def drive(work: Any) -> Any:
+    return Loop().drive(work)
+
+
+RUNTIMES = [
+    pytest.param((ThreadRuntime, step), id="threads"),
+    pytest.param((ThreadRuntime, drive), id="loop"),
+    pytest.param((AsyncRuntime, asyncio.run), id="asyncio"),
+]
 
 
 @pytest.fixture(params=RUNTIMES)
