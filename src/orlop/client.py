@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from orlop.auth.credential import CredentialSource
@@ -170,11 +171,7 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         """Return the repository as a Source, behind the cache if there is one; nothing is asked yet."""
         name = repository if isinstance(repository, Repository) else Repository.parse(repository)
         remote = RemoteRepository(self._session, name, self._manifest_limit)
-        if self._cache is None:
-            return remote
-        from orlop.content.cache import CachedSource
-
-        return CachedSource(remote, self._cache)
+        return remote if self._cache is None else self._cache.before(remote)
 
     async def open(self, ref: str | Reference | Locator) -> Located:
         """Return where the reference leads: its source, and the tag or the digest to ask that for.
@@ -259,6 +256,10 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
 
         Raises ManifestNotFoundError, PlatformChoiceError, IntegrityError's kinds.
         """
+        if platform is None:  # as most are asked: without a step for each part of the way
+            named = Reference.parse(ref) if isinstance(ref, str) and not is_locator(ref) else ref
+            if isinstance(named, Reference):
+                return await self.repository(named.repository).manifest(named.target)
         return await _manifest(await self.open(ref), platform)
 
     async def resolve(
@@ -355,8 +356,8 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         refs: read lazily. ordered: in order of input instead of completion. concurrency: instead of the client's.
         """
 
-        async def get(client: AsyncClient, ref: str) -> Manifest:
-            return await client.manifest(ref, platform=platform)
+        def get(client: AsyncClient, ref: str) -> Awaitable[Manifest]:
+            return client.manifest(ref, platform=platform)
 
         return self.map(get, refs, ordered=ordered, concurrency=concurrency)
 
@@ -369,12 +370,8 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         concurrency: int | None = None,
     ) -> AsyncIterator[Item[R]]:
         """Yield ``function(client, ref)`` of each reference, as ``many`` does: ``client.map(AsyncClient.image, refs)``."""
-
-        async def one(ref: str) -> R:
-            return await function(self, ref)
-
         limit = concurrency or self.concurrency
-        async for outcome in self._runtime.map(one, refs, limit=limit, ordered=ordered):
+        async for outcome in self._runtime.map(partial(function, self), refs, limit=limit, ordered=ordered):
             error = outcome.error
             if error is not None and not isinstance(error, OrlopError):
                 raise error  # a bug, or the caller's own: never hidden among results

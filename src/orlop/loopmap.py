@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Never, TypeVar
 
 from orlop.runtime import Outcome
 
@@ -83,6 +83,10 @@ def _nobody() -> None:
     """Tell nobody."""
 
 
+async def _failing(error: Exception) -> Never:
+    raise error
+
+
 async def map_on(
     loop: Loop, function: Callable[[T], Awaitable[R]], feed: Feed[T], *, limit: int, ordered: bool
 ) -> AsyncIterator[Outcome[T, R]]:
@@ -121,7 +125,11 @@ async def map_on(
                     hungry = not feed.ended
                     break
                 item = found[0]
-                started = loop.start(function(item), ended, (taken, item))  # type: ignore[arg-type]  # coroutines are what map gets
+                try:
+                    work = function(item)
+                except Exception as error:  # noqa: BLE001  # an item's error is its outcome
+                    work = _failing(error)
+                started = loop.start(work, ended, (taken, item))  # type: ignore[arg-type]  # coroutines are what map gets
                 taken += 1
                 if not started.over:
                     tasks.add(started)

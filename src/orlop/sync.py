@@ -51,6 +51,17 @@ def blocking(
     return _named(call, method)
 
 
+def asking(
+    method: Callable[Concatenate[AsyncClient, P], Coroutine[object, object, T]],
+) -> Callable[Concatenate[Client, P], T]:
+    """Declare the blocking twin of a coroutine method that only asks registries for documents: it needs no other thread."""
+
+    def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.runtime.ask(method(self.steps, *args, **kwargs))
+
+    return _named(call, method)
+
+
 def blocking_iter(
     method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]],
 ) -> Callable[Concatenate[Client, P], Iterator[T]]:
@@ -179,7 +190,9 @@ class _Stepped(AsyncClient):
         from orlop.transport.http import BlockingTransport
 
         self.threads = ThreadRuntime()
-        return self.threads, BlockingTransport(suspends=self.threads.suspends)
+        transport = BlockingTransport(suspends=self.threads.suspends)
+        self.threads.wake = transport.interrupt
+        return self.threads, transport
 
 
 class Client:
@@ -232,16 +245,16 @@ class Client:
 
     open = blocking(AsyncClient.open)
     source = blocking(AsyncClient.source)
-    ping = blocking(AsyncClient.ping)
+    ping = asking(AsyncClient.ping)
     catalog = blocking_iter(AsyncClient.catalog)
     tags = blocking_iter(AsyncClient.tags)
-    head = blocking(AsyncClient.head)
-    manifest = blocking(AsyncClient.manifest)
-    resolve = blocking(AsyncClient.resolve)
+    head = asking(AsyncClient.head)
+    manifest = asking(AsyncClient.manifest)
+    resolve = asking(AsyncClient.resolve)
     referrers = blocking_iter(AsyncClient.referrers)
-    image = blocking(AsyncClient.image)
+    image = asking(AsyncClient.image)
     images = blocking(AsyncClient.images)
-    config = blocking(AsyncClient.config)
+    config = asking(AsyncClient.config)
     attachments = blocking(AsyncClient.attachments)
     attachment = blocking(AsyncClient.attachment)
     find_attachment = blocking(AsyncClient.find_attachment)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
     from contextlib import AbstractAsyncContextManager
 
+    from orlop.interrupts import Interrupts
     from orlop.loop import Loop, Signal
 
 T = TypeVar("T")
@@ -131,6 +133,8 @@ class ThreadRuntime(Runtime):
         self._spare = max_threads
         self._closed = threading.Event()
         self._beside = _Gate(_BESIDE)
+        self.wake: Callable[[], None] | None = None
+        self._interrupts: Interrupts | None = None
 
     async def sleep(self, seconds: float) -> None:
         """Block this thread, where a closed runtime cuts the wait short, or suspend the task."""
@@ -207,6 +211,23 @@ class ThreadRuntime(Runtime):
 
         worker.inbox.put(job)
 
+    def ask(self, work: Coroutine[object, object, R]) -> R:
+        """Run a coroutine that only asks registries, to its end, on this thread, and return its result.
+
+        On the main thread ``wake`` has to be there: it ends the wait when a signal comes.
+        """
+        if self.wake is None or threading.current_thread() is not threading.main_thread():
+            return self.call(work)
+        if self._interrupts is None:
+            from orlop.interrupts import Interrupts
+
+            self._interrupts = Interrupts(self.wake)
+        around, HERE.loop = HERE.loop, None
+        try:
+            return self._interrupts.watched(partial(step, work))
+        finally:
+            HERE.loop = around
+
     def call(self, work: Coroutine[object, object, R]) -> R:
         """Run a coroutine to its end and return its result.
 
@@ -234,6 +255,8 @@ class ThreadRuntime(Runtime):
     def close(self) -> None:
         """Let idle workers end; busy ones end with what they do."""
         self._closed.set()
+        if self._interrupts is not None:
+            self._interrupts.close()
         while self._idle:
             self._idle.pop().inbox.put(None)
 

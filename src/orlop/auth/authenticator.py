@@ -53,6 +53,13 @@ class Authenticator:
         self._found_again: dict[RegistryHost, float] = {}
         self._attempts: dict[tuple[RegistryHost, Credential, tuple[Scope, ...]], _Attempt] = {}
 
+    def at_once(self, where: Repository | RegistryHost, scopes: tuple[Scope, ...]) -> tuple[bool, str | None]:
+        """Return whether it is known without waiting what ``authorization`` would say, and if so, what."""
+        token = self._fast.get((where, scopes))
+        if token is not None and self._runtime.now() < token.expires_at:
+            return True, token.authorization
+        return (where.host if isinstance(where, Repository) else where) not in self._asked, None
+
     async def authorization(self, where: Repository | RegistryHost, scopes: Sequence[Scope]) -> str | None:
         """Return the header value that is known to be good for these scopes; None: send without.
 

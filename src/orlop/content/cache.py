@@ -67,8 +67,10 @@ class Cache:
         data = self._pending.get(digest)
         if data is not None:
             return data
-        path = self._path(digest)
-        data = _read(path) if self._may_be_a_file(digest) else None
+        path = ""
+        if self._may_be_a_file(digest):
+            path = self._path(digest)
+            data = _read(path)
         if data is None and digest.algorithm == "sha256":
             found = self._packs.get(bytes.fromhex(digest.hex))
             if found is not None:
@@ -93,6 +95,10 @@ class Cache:
         if self._names is None:
             self._names = frozenset(name for _, names in self._folders() for name in names)
         return digest.hex[2:] in self._names
+
+    def before(self, source: Source) -> Source:
+        """Return the source with this cache in front of it."""
+        return CachedSource(source, self)
 
     def put(self, digest: Digest, data: bytes) -> None:
         """Keep verified content."""

@@ -6,7 +6,7 @@ Most runs of the command line read manifests alone, so the HTTP of the other nou
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orlop.content.base import Content, Pushed, Resolved, Target
 from orlop.model.descriptor import Descriptor
@@ -16,7 +16,7 @@ from orlop.model.mediatype import is_manifest
 from orlop.registry import manifests
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from orlop.content.base import ByteStream
     from orlop.model.manifest import Manifest
@@ -37,13 +37,13 @@ class RemoteRepository(Target):
         """See Source."""
         return str(self.repository)
 
-    async def resolve(self, name: Tag | Digest) -> Resolved:
+    def resolve(self, name: Tag | Digest) -> Coroutine[Any, Any, Resolved]:
         """See Source."""
-        return await manifests.resolve_manifest(self.session, self.repository, name, self.manifest_limit)
+        return manifests.resolve_manifest(self.session, self.repository, name, self.manifest_limit)
 
-    async def manifest(self, name: Tag | Digest) -> Manifest:
+    def manifest(self, name: Tag | Digest) -> Coroutine[Any, Any, Manifest]:
         """See Source."""
-        return await manifests.get_manifest(self.session, self.repository, name, self.manifest_limit)
+        return manifests.get_manifest(self.session, self.repository, name, self.manifest_limit)
 
     @asynccontextmanager
     async def open(

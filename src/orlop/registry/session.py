@@ -71,6 +71,13 @@ class Endpoint(NamedTuple):
     limits: HostLimits
 
 
+class Begun(NamedTuple):
+    """What came of the straight way: an answer that is no 200 or an error, and as whom it was asked."""
+
+    answer: Answer | NetworkError
+    authorization: str | None
+
+
 class Session:
     """Sends calls to registries: the right host, signed in, retried, redirected, within limits."""
 
@@ -108,14 +115,29 @@ class Session:
 
     async def fetch(self, call: Call) -> Response:
         """Return the whole answer, whatever its status. Raises NetworkError, AccessError, InvalidDocumentError."""
+        subject = call.subject
+        base, options, limits = self._origin(subject if isinstance(subject, RegistryHost) else subject.host)
+        first: Begun | None = None
+        if limits.idle and self.trace is None and not (call.mirrored and options.mirrors):
+            # Most calls need nothing of what is below: who asks is known, and the answer is a 200. They go straight.
+            known, authorization = self.authenticator.at_once(subject, call.scopes)
+            if known and not call.anonymous and "authorization" not in call.headers:
+                headers = {**call.headers, "authorization": authorization} if authorization else call.headers
+                url = call.target if call.target.startswith("http") else base + call.target
+                request = Request(call.method, url, headers, call.body)
+                try:
+                    answer = await self.transport.send(request, options, whole=True)
+                    if answer.status == 200:
+                        self._noted(answer, url)
+                        return await _whole(answer, call.limit)
+                    first = Begun(answer, authorization)
+                except NetworkError as error:
+                    first = Begun(error, authorization)
 
         async def read(answer: Answer) -> Response:
-            try:
-                return Response(answer.status, answer.headers, await answer.read(call.limit), answer.url)
-            finally:
-                await answer.close()
+            return await _whole(answer, call.limit)
 
-        return await self._everywhere(call, read)
+        return await self._everywhere(call, read, first)
 
     async def open(self, call: Call) -> Answer:
         """Return the answer with its body unread; the caller closes it. Raises as ``fetch`` does."""
@@ -187,8 +209,11 @@ class Session:
             found.append(Endpoint(base, subject, options, self._limits_of(authority, options)))
         return found
 
-    async def _everywhere(self, call: Call, use: Callable[[Answer], Awaitable[R]]) -> R:
-        """Ask the mirrors in turn when they may answer, then the registry itself."""
+    async def _everywhere(self, call: Call, use: Callable[[Answer], Awaitable[R]], first: Begun | None = None) -> R:
+        """Ask the mirrors in turn when they may answer, then the registry itself.
+
+        first: what came of asking the registry once, where that was done already.
+        """
         subject = call.subject
         base, options, limits = self._origin(subject if isinstance(subject, RegistryHost) else subject.host)
         if call.mirrored and options.mirrors:
@@ -200,14 +225,24 @@ class Session:
                     await answer.close()
                 except (NetworkError, AccessError, RateLimitedError):
                     continue  # a mirror that does not help is as good as none
-        return await self._retried(Endpoint(base, subject, options, limits), call, use, tries=self.retry.tries)
+        endpoint = Endpoint(base, subject, options, limits)
+        return await self._retried(endpoint, call, use, tries=self.retry.tries, first=first)
 
-    async def _retried(self, endpoint: Endpoint, call: Call, use: Callable[[Answer], Awaitable[R]], *, tries: int) -> R:
+    async def _retried(
+        self,
+        endpoint: Endpoint,
+        call: Call,
+        use: Callable[[Answer], Awaitable[R]],
+        *,
+        tries: int,
+        first: Begun | None = None,
+    ) -> R:
         tried = 0
         while True:
             tried += 1
             try:
-                answer = await self._signed(endpoint, call, tried)
+                begun, first = first, None
+                answer = await self._signed(endpoint, call, tried, begun)
                 if answer.status not in RETRY_STATUS or tried >= tries:
                     return await use(answer)
                 wanted = retry_after(answer.headers.get("retry-after"), self.runtime.now())
@@ -224,14 +259,19 @@ class Session:
                     raise
             await self.runtime.sleep(delay)
 
-    async def _signed(self, endpoint: Endpoint, call: Call, tried: int) -> Answer:
+    async def _signed(self, endpoint: Endpoint, call: Call, tried: int, first: Begun | None = None) -> Answer:
         """Send as whoever we are there; after a 401, as whom its challenge lets us be."""
         url = call.target if call.target.startswith("http") else endpoint.base + call.target
         own = call.anonymous or "authorization" in call.headers
-        authorization = None if own else await self.authenticator.authorization(endpoint.subject, call.scopes)
+        if first is not None:
+            authorization = first.authorization  # a newer one was not refused
+        else:
+            authorization = None if own else await self.authenticator.authorization(endpoint.subject, call.scopes)
         for sign_ins in range(_MOST_SIGN_INS + 1):
             headers = {**call.headers, "authorization": authorization} if authorization else call.headers
-            answer = await self._followed(Request(call.method, url, headers, call.body), endpoint, call, tried)
+            request = Request(call.method, url, headers, call.body)
+            begun, first = first, None
+            answer = await self._followed(request, endpoint, call, tried, begun)
             if (
                 answer.status != 401
                 or own
@@ -253,8 +293,15 @@ class Session:
             authorization = newer
         raise AssertionError("unreachable")
 
-    async def _followed(self, request: Request, endpoint: Endpoint, call: Call, tried: int) -> Answer:
-        answer = await self._sent(request, endpoint.options, endpoint.limits, call.whole, tried, "registry")
+    async def _followed(
+        self, request: Request, endpoint: Endpoint, call: Call, tried: int, first: Begun | None = None
+    ) -> Answer:
+        if first is None:
+            answer = await self._sent(request, endpoint.options, endpoint.limits, call.whole, tried, "registry")
+        elif isinstance(first.answer, NetworkError):
+            raise first.answer
+        else:
+            answer = self._noted(first.answer, request.url)
         if answer.status not in REDIRECTS:
             return answer
         seen = [request.url]
@@ -275,8 +322,11 @@ class Session:
         else:
             async with limits.place():
                 answer = await self._traced(request, options, whole, tried, purpose)
+        return self._noted(answer, request.url)
+
+    def _noted(self, answer: Answer, url: str) -> Answer:
         if "ratelimit-remaining" in answer.headers and (seen := RateLimit.from_headers(answer.headers)) is not None:
-            self.rate_limits[request.url.split("/", 3)[2]] = seen
+            self.rate_limits[url.split("/", 3)[2]] = seen
         return answer
 
     async def _traced(self, request: Request, options: HostOptions, whole: bool, tried: int, purpose: str) -> Answer:
@@ -337,6 +387,13 @@ def _scheme(host: str, options: HostOptions) -> str:
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
         plain = is_loopback_host(name.strip("[]")) and not (options.insecure or options.ca_file or options.client_cert)
     return "http" if plain else "https"
+
+
+async def _whole(answer: Answer, limit: int) -> Response:
+    try:
+        return Response(answer.status, answer.headers, await answer.read(limit), answer.url)
+    finally:
+        await answer.close()
 
 
 async def _kept(answer: Answer) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pyreqwest.client import ClientBuilder, SyncClientBuilder
@@ -33,7 +34,7 @@ from orlop.transport.base import Answer, Transport
 from orlop.transport.redact import redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from pyreqwest.client import BaseClientBuilder, Client, SyncClient
     from pyreqwest.request import BaseRequestBuilder, StreamRequest, SyncStreamRequest
@@ -55,23 +56,23 @@ class _Calls(ABC):
         """Return a new builder of a client."""
 
     @abstractmethod
-    async def opened(self, exchange: Any) -> Any:
+    def opened(self, exchange: Any) -> Awaitable[Any]:
         """Send, and return the answer with its head read."""
 
     @abstractmethod
-    async def read(self, answer: Any, count: int) -> Any:
+    def read(self, answer: Any, count: int) -> Awaitable[Any]:
         """Return the body up to ``count`` bytes."""
 
     @abstractmethod
-    async def chunk(self, answer: Any) -> Any:
+    def chunk(self, answer: Any) -> Awaitable[Any]:
         """Return what comes next of the body, None at its end."""
 
     @abstractmethod
-    async def closed(self, exchange: Any) -> None:
+    def closed(self, exchange: Any) -> Awaitable[Any]:
         """Give the connection back."""
 
     @abstractmethod
-    async def ended(self, client: Any) -> None:
+    def ended(self, client: Any) -> Awaitable[Any]:
         """End a client."""
 
 
@@ -99,49 +100,93 @@ class _Suspending(_Calls):
     def builder(self) -> ClientBuilder:
         return ClientBuilder()
 
-    async def opened(self, exchange: StreamRequest) -> Response:
-        return await exchange.__aenter__()
+    def opened(self, exchange: StreamRequest) -> Awaitable[Response]:
+        return exchange.__aenter__()
 
-    async def read(self, answer: Response, count: int) -> Any:
-        return await answer.body_reader.read(count)
+    def read(self, answer: Response, count: int) -> Awaitable[Any]:
+        return answer.body_reader.read(count)
 
-    async def chunk(self, answer: Response) -> Any:
-        return await answer.body_reader.read_chunk()
+    def chunk(self, answer: Response) -> Awaitable[Any]:
+        return answer.body_reader.read_chunk()
 
-    async def closed(self, exchange: StreamRequest) -> None:
-        await exchange.__aexit__(None, None, None)
+    def closed(self, exchange: StreamRequest) -> Awaitable[None]:
+        return exchange.__aexit__(None, None, None)
 
-    async def ended(self, client: Client) -> None:
-        await client.close()
+    def ended(self, client: Client) -> Awaitable[None]:
+        return client.close()
 
 
 _BLOCKING, _SUSPENDING = _Blocking(), _Suspending()
+_REPEATABLE = frozenset({"GET", "HEAD"})
+
+# How many forks lie between this process and the one that imported this: to ask for its number is a system call.
+_children = 0
+
+
+def _forked() -> None:
+    global _children  # noqa: PLW0603  # it is the process's
+    _children += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+class _Key:
+    """Connection options, and all else on which one client of the library differs from another."""
+
+    __slots__ = ("_hash", "_same", "calls", "local", "options", "plain")
+
+    def __init__(self, options: HostOptions, local: bool, plain: bool, calls: _Calls) -> None:
+        self.options, self.local, self.plain, self.calls = options, local, plain, calls
+        self._same = (options, local, plain, calls)
+        self._hash = hash(self._same)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, _Key) and self._same == other._same)
 
 
 class _HttpTransport(Transport):
     def __init__(self, user_agent: str) -> None:
         self._user_agent = user_agent
-        self._clients: dict[tuple[object, ...], Any] = {}
-        self._process = os.getpid()
+        self._clients: dict[_Key, Any] = {}
+        self._keys: dict[tuple[str, int, _Calls], _Key] = {}
+        self._children = _children
+        self._closed = False
 
     async def send(self, request: Request, options: HostOptions, *, whole: bool) -> Answer:
         """See Transport."""
-        _same_process(self._process)
-        local = is_loopback_url(request.url)
-        plain = local and request.url.startswith("http://")
+        if _children != self._children:
+            _refuse_fork()
         calls = self._calls()
-        key = (options, local, plain, calls)
-        client = self._clients.get(key)
-        if client is None:
-            builder = _configured(calls.builder(), options, self._user_agent, local=local, plain=plain)
-            client = self._clients[key] = builder.build()
-        try:
-            started = client.request(request.method, request.url)
-            exchange = _prepared(started, request, options, whole=whole).build_streamed()
-            answer = await calls.opened(exchange)
-        except (PyreqwestError, ValueError) as error:
-            _translated(error, request.url)
-        return _HttpAnswer(calls, exchange, answer, request)
+        key = self._key(request.url, options, calls)
+        while True:
+            client = self._clients.get(key)
+            if client is None:
+                client = self._clients[key] = _client(self._user_agent, key)
+            try:
+                started = client.request(request.method, request.url)
+                exchange = _prepared(started, request, options, whole=whole).build_streamed()
+                answer = await calls.opened(exchange)
+            except ClientClosedError as error:
+                if self._closed or request.method not in _REPEATABLE or self._clients.get(key) is client:
+                    _translated(error, request.url)
+            except (PyreqwestError, ValueError) as error:
+                _translated(error, request.url)
+            else:
+                return _HttpAnswer(calls, exchange, answer, request)
+
+    def _key(self, url: str, options: HostOptions, calls: _Calls) -> _Key:
+        # Options have many fields: to hash them once for each place is enough.
+        place = (url[: url.find("/", 8)], id(options), calls)
+        found = self._keys.get(place)
+        if found is None or found.options is not options:
+            local = is_loopback_url(url)
+            found = self._keys[place] = _Key(options, local, local and url.startswith("http://"), calls)
+        return found
 
     @abstractmethod
     def _calls(self) -> _Calls:
@@ -149,9 +194,10 @@ class _HttpTransport(Transport):
 
     async def close(self) -> None:
         """See Transport."""
-        if self._process == os.getpid():
-            for (*_, calls), client in self._clients.items():
-                await calls.ended(client)  # type: ignore[attr-defined]  # the last of a key
+        self._closed = True
+        if _children == self._children:
+            for key, client in self._clients.items():
+                await key.calls.ended(client)
         self._clients.clear()
 
 
@@ -164,6 +210,11 @@ class BlockingTransport(_HttpTransport):
     def __init__(self, user_agent: str = USER_AGENT, *, suspends: Callable[[], bool] | None = None) -> None:
         super().__init__(user_agent)
         self._suspends = suspends
+
+    def interrupt(self) -> None:
+        """End what blocked threads wait for, from another thread: requests that may be repeated begin anew, if they go on."""
+        for key in [key for key in self._clients if key.calls is _BLOCKING]:
+            self._clients.pop(key).close()
 
     def _calls(self) -> _Calls:
         return _SUSPENDING if self._suspends is not None and self._suspends() else _BLOCKING
@@ -179,12 +230,38 @@ class AsyncTransport(_HttpTransport):
         return _SUSPENDING
 
 
+def _client(user_agent: str, key: _Key) -> Any:
+    return _configured(key.calls.builder(), key.options, user_agent, local=key.local, plain=key.plain).build()
+
+
+class _LateHeaders(Headers):
+    """The library's header fields, made ours when more is asked than one of them: of most answers two matter."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_fields":
+            raise AttributeError(name)
+        super().__init__(self._raw.items())
+        return self._fields
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """See Headers."""
+        return self._raw.get(name, default)
+
+
 class _HttpAnswer(Answer):
     __slots__ = ("_answer", "_calls", "_exchange", "_method", "headers", "status", "url")
 
     def __init__(self, calls: _Calls, exchange: Any, answer: Any, request: Request) -> None:
         self.status = answer.status
-        self.headers = Headers(answer.headers.items())
+        self.headers = _LateHeaders(answer.headers)
         self.url = request.url
         self._method = request.method
         self._calls, self._exchange, self._answer = calls, exchange, answer
@@ -198,6 +275,7 @@ class _HttpAnswer(Answer):
         body = bytes(found) if found is not None else b""
         if len(body) > limit:
             raise InvalidDocumentError(f"the answer of {redact_url(self.url)}", f"it is larger than {limit} bytes")
+        self._exchange = None  # read to its end, it has given its connection back
         encoding = self.headers.get("content-encoding", "")
         if encoding and encoding != "identity" and self._method != "HEAD":
             return _decoded(body, encoding, limit, self.url)
@@ -289,14 +367,18 @@ def _prepared(builder: B, request: Request, options: HostOptions, *, whole: bool
         # The library reads ahead before it hands over the head, and an error then would take what came before it along.
         builder = builder.streamed_read_buffer_limit(0)
     limit = options.document_timeout_s if whole else options.total_timeout_s
-    return builder.timeout(timedelta(seconds=limit)) if limit else builder
+    return builder.timeout(_seconds(limit)) if limit else builder
 
 
-def _same_process(owner: int) -> None:
-    if owner != os.getpid():
-        raise OrlopError("this client was made before a fork and does not work in the child").with_hint(
-            "make a new client in the child process"
-        )
+@lru_cache(maxsize=64)
+def _seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+def _refuse_fork() -> NoReturn:
+    raise OrlopError("this client was made before a fork and does not work in the child").with_hint(
+        "make a new client in the child process"
+    )
 
 
 def _decoded(body: bytes, encoding: str, limit: int, url: str) -> bytes:

@@ -20,7 +20,9 @@ from .schema import check, migrate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_REMEMBERED = 1024
+# Manifests that are kept in memory: bytes of all, what one costs beside its body, and the largest body.
+_REMEMBERED = 16 * 1024 * 1024
+_REMEMBERED_COST = 1024
 _REMEMBERED_SIZE = 64 * 1024
 _BUSY_S = 30.0
 
@@ -84,6 +86,7 @@ class Metadata:
             # An upload's progress may be lost with the power, as its bytes may: it is not worth a sync.
             self._hasty = _connect(path, synchronous="NORMAL")
         self._remembered: dict[tuple[str, str], StoredManifest] = {}
+        self._remembered_bytes = 0
         self._seen_version = -1
 
     def close(self) -> None:
@@ -92,6 +95,10 @@ class Metadata:
             for connection in {self._reader, self._hasty, self._writer}:
                 connection.close()
 
+    def _forget(self) -> None:
+        self._remembered.clear()
+        self._remembered_bytes = 0
+
     # --- manifests and tags ---------------------------------------------------------------------
 
     def manifest(self, repository: str, reference: str) -> StoredManifest | None:
@@ -99,7 +106,7 @@ class Metadata:
         with self._read_lock:
             (version,) = self._reader.execute("PRAGMA data_version").fetchone()
             if version != self._seen_version:
-                self._remembered.clear()
+                self._forget()
                 self._seen_version = version
             key = (repository, reference)
             found = self._remembered.get(key)
@@ -110,8 +117,9 @@ class Metadata:
                     return None
                 found = StoredManifest._make(row)
                 if len(found.body) <= _REMEMBERED_SIZE:
-                    if len(self._remembered) >= _REMEMBERED:
-                        self._remembered.clear()
+                    self._remembered_bytes += len(found.body) + _REMEMBERED_COST
+                    if self._remembered_bytes > _REMEMBERED:
+                        self._forget()
                     self._remembered[key] = found
             return found
 
