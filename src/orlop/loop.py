@@ -69,6 +69,25 @@ class Signal:
             yield _WAITING
 
 
+class Departure:
+    """What a task awaits before it has something sent: where many are under way, requests leave together.
+
+    An answer that comes while tasks are stepped has the HTTP library's thread wait for the interpreter's lock, and a task
+    for it to be given back; those of requests that leave last come while the loop waits.
+    """
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def __await__(self) -> Generator[object, None, None]:
+        loop = self._loop
+        if loop.live > _FEW:
+            loop.departing.append(loop.current)
+            yield _WAITING
+
+
 class Task(Generic[R]):
     """A coroutine on its way through a loop.
 
@@ -88,6 +107,7 @@ class Loop:
     """Steps coroutines until they are done. One thread at a time drives it; others wait for their turn.
 
     live: tasks that were started and are not over. current: the task that is stepped just now. put: has a task stepped again.
+    departing: tasks that have something to send.
     """
 
     def __init__(self) -> None:
@@ -97,6 +117,7 @@ class Loop:
         self.put = self._woken.put
         self._timers: list[tuple[float, int, Signal]] = []
         self._timed = 0
+        self.departing: list[Task[Any] | None] = []
         self._turn = threading.Lock()
         self._turns = 0
         self._closed = threading.Event()
@@ -119,6 +140,10 @@ class Loop:
     def signal(self) -> Signal:
         """Return what the current task may wait for."""
         return Signal(self)
+
+    def departure(self) -> Departure:
+        """Return what a task awaits before it has something sent."""
+        return Departure(self)
 
     def after(self, seconds: float) -> Signal:
         """Return a signal that comes by itself."""
@@ -185,7 +210,7 @@ class Loop:
                 HERE.loop = self
                 try:
                     self._ring()
-                    while not self._woken.empty():
+                    while self.departing or not self._woken.empty():
                         self._go_on()
                 finally:
                     HERE.loop = None
@@ -197,6 +222,13 @@ class Loop:
         self._closed.set()
 
     def _go_on(self) -> None:
+        if self.departing and self._woken.empty():
+            departing, self.departing = self.departing, []
+            for leaving in departing:
+                if leaving is not None and not leaving.over:
+                    self._step(leaving)
+            return
+        task: Task[Any] | None
         if self._timers:
             try:
                 task = self._woken.get(timeout=max(0.0, self._timers[0][0] - time.monotonic()))

@@ -190,7 +190,7 @@ class _Stepped(AsyncClient):
         from orlop.transport.http import BlockingTransport
 
         self.threads = ThreadRuntime()
-        transport = BlockingTransport(suspends=self.threads.suspends)
+        transport = BlockingTransport(departure=self.threads.departure)
         self.threads.wake = transport.interrupt
         return self.threads, transport
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from orlop.interrupts import Interrupts
-    from orlop.loop import Loop, Signal
+    from orlop.loop import Departure, Loop, Signal
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -76,7 +75,7 @@ class _Gate:
     def __init__(self, places: int) -> None:
         self._guard = threading.Lock()
         self._free = places
-        self._waiting: deque[Signal | threading.Lock] = deque()
+        self._waiting: list[Signal | threading.Lock] = []
 
     async def __aenter__(self) -> object:
         with self._guard:
@@ -114,7 +113,7 @@ class _Gate:
             if not self._waiting:
                 self._free += 1
                 return
-            turn = self._waiting.popleft()
+            turn = self._waiting.pop(0)
         if isinstance(turn, _LockType):
             turn.release()
         else:
@@ -160,9 +159,10 @@ class ThreadRuntime(Runtime):
         """See Runtime."""
         return _Gate(places)
 
-    def suspends(self) -> bool:
-        """Whether this thread drives a loop just now, so that waiting is to suspend."""
-        return HERE.loop is not None
+    def departure(self) -> Departure | None:
+        """Return what to await before a request is sent, where this thread drives a loop just now; None where it blocks."""
+        loop = HERE.loop
+        return None if loop is None else loop.departure()
 
     async def run(self, function: Callable[..., R], *args: object) -> R:
         """Run it here, where this thread is the caller's own; on a thread beside the loop where other tasks are."""

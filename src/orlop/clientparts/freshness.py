@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from orlop.freshness.engine import Engine, Quota
     from orlop.freshness.notebook import Notebook
     from orlop.freshness.observed import Observations
-    from orlop.freshness.pace import Pace
     from orlop.freshness.plan import CheckOptions
     from orlop.freshness.updates import Updates
     from orlop.freshness.values import Report
@@ -70,25 +69,17 @@ class Freshness(Part):
         """Yield the report on each image, many at once, each with its own error.
 
         images: references, or pairs of one and its bases, read lazily. ordered: in order of input instead of completion.
-        concurrency: most at once, instead of the client's; fewer where answers come at once. Tags and documents that several need
+        concurrency: most at once, instead of the client's. Tags and documents that several need
         are asked for once. All else as ``check``.
         """
-        from orlop.freshness.pace import Pace
         from orlop.freshness.plan import Asked
 
         wish = selector_of(platform)
         limit = concurrency or self.concurrency
-        pace = Pace(self._runtime, limit)
-        checker, notebook = self._checker(options, observed, 1, pace)
+        checker, notebook = self._checker(options, observed, 1)
         asked = (Asked(one, (), wish) if isinstance(one, str) else Asked(one[0], tuple(one[1]), wish) for one in images)
-
-        async def one(image: Asked) -> Report:
-            async with pace.gate:
-                return await checker.check(image)
-
-        await pace.begin()
         try:
-            async for outcome in self._runtime.map(one, asked, limit=limit, ordered=ordered):
+            async for outcome in self._runtime.map(checker.check, asked, limit=limit, ordered=ordered):
                 report = outcome.result()
                 notebook.announce(_notices(report, receivers, notebook.now()))
                 if notebook.is_full:
@@ -159,24 +150,22 @@ class Freshness(Part):
         return await find_updates(located.source, name, str(ref), self._runtime, limit=limit)
 
     def _checker(
-        self, options: CheckOptions | None, observed: Observations | None, side_by_side: int, pace: Pace | None = None
+        self, options: CheckOptions | None, observed: Observations | None, side_by_side: int
     ) -> tuple[Checker, Notebook]:
         from orlop.freshness.check import Checker
         from orlop.freshness.engine import RESERVE
         from orlop.freshness.plan import CheckOptions
 
         # One image is somebody's question now; a list can wait, and leaves a part of the quota to others.
-        engine, notebook = self._engine(observed, RESERVE if side_by_side == 1 else 0.0, pace)
+        engine, notebook = self._engine(observed, RESERVE if side_by_side == 1 else 0.0)
         return Checker(engine, self._runtime, options or CheckOptions(), side_by_side=side_by_side), notebook
 
-    def _engine(
-        self, observed: Observations | None, reserve: float, pace: Pace | None = None
-    ) -> tuple[Engine, Notebook]:
+    def _engine(self, observed: Observations | None, reserve: float) -> tuple[Engine, Notebook]:
         from orlop.freshness.engine import Engine
         from orlop.freshness.notebook import Notebook
 
         notebook = Notebook(observed, self._runtime.now)
-        return Engine(self.open, self._runtime, notebook, self._quota, reserve=reserve, pace=pace), notebook
+        return Engine(self.open, self._runtime, notebook, self._quota, reserve=reserve), notebook
 
     def _quota(self, repository: Repository) -> Quota:
         """Return what the registry of a repository said that it grants. Docker Hub counts manifests also before it said so."""

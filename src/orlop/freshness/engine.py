@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from orlop.content.base import Located, Source
     from orlop.freshness.asking import Answer, Steps, Want
     from orlop.freshness.notebook import Notebook
-    from orlop.freshness.pace import Pace
     from orlop.freshness.values import PlatformImage
     from orlop.model.descriptor import Descriptor
     from orlop.model.imageconfig import ImageConfig
@@ -106,7 +105,6 @@ class Engine:
     """Asks sources. open_: leads from a name to its source, as the client's ``open``. notebook: what earlier runs saw.
 
     quota: what the registry of a repository grants, as far as it said. reserve: the part of it that is left alone, 0 for none.
-    pace: is told how long answers take.
     """
 
     def __init__(
@@ -117,9 +115,8 @@ class Engine:
         quota: Callable[[Repository], Quota] = lambda _: NO_QUOTA,
         *,
         reserve: float = RESERVE,
-        pace: Pace | None = None,
     ) -> None:
-        self._reserve, self._pace = reserve, pace
+        self._reserve = reserve
         self._open, self._runtime, self.notebook, self._quota = open_, runtime, notebook, quota
         self.shelf: dict[object, PlatformImage] = {}
         """What inquiries made of documents, for one another."""
@@ -167,23 +164,14 @@ class Engine:
     async def _asked(self, place: Place, *, known: bool) -> Resolved:
         try:
             if known or not self._may_fetch(place):
-                return await self._timed(place.source.resolve(place.name))
-            manifest = await self._timed(place.source.manifest(place.name))
+                return await place.source.resolve(place.name)
+            manifest = await place.source.manifest(place.name)
         except ManifestNotFoundError:
             if isinstance(place.name, Tag):
                 await self._need_repository(place)
             raise
         self._keep(manifest)
         return Resolved(manifest.descriptor)
-
-    async def _timed(self, asking: Awaitable[T]) -> T:
-        if self._pace is None:
-            return await asking
-        started = self._runtime.monotonic()
-        try:
-            return await asking
-        finally:
-            await self._pace.took(self._runtime.monotonic() - started)
 
     def _may_fetch(self, place: Place) -> bool:
         """Whether a name is fetched without a HEAD before: no run has seen it, so that its manifest is most likely new as well.
@@ -243,7 +231,7 @@ class Engine:
                     if there is not None and not isinstance(there, Absent):
                         return there
                 self._check_quota(place)
-                fetched = await self._timed(place.source.manifest(digest))
+                fetched = await place.source.manifest(digest)
                 return fetched.media_type, fetched.raw
 
             stored = await self._raw.get(key, fetch)

@@ -109,8 +109,7 @@ class Manifest:
             return []
         if not isinstance(values, list):
             raise InvalidManifestError(self._what, f"its {key} is not a list")
-        what = self._what
-        return [Descriptor.from_json(value, f"{noun} {n} of {what}") for n, value in enumerate(values)]
+        return Descriptor.list_from_json(values, f"{noun} {{}} of {self._what}")
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Manifest):

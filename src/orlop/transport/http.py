@@ -161,7 +161,9 @@ class _HttpTransport(Transport):
         """See Transport."""
         if _children != self._children:
             _refuse_fork()
-        calls = self._calls()
+        calls, departure = self._way()
+        if departure is not None:
+            await departure
         key = self._key(request.url, options, calls)
         while True:
             client = self._clients.get(key)
@@ -189,8 +191,8 @@ class _HttpTransport(Transport):
         return found
 
     @abstractmethod
-    def _calls(self) -> _Calls:
-        """Return whether to block or to suspend, here and now."""
+    def _way(self) -> tuple[_Calls, Awaitable[None] | None]:
+        """Return whether to block or to suspend, here and now, and what to await before."""
 
     async def close(self) -> None:
         """See Transport."""
@@ -204,20 +206,24 @@ class _HttpTransport(Transport):
 class BlockingTransport(_HttpTransport):
     """Sends on the calling thread. Safe to share between threads; not across a fork.
 
-    suspends: tells whether the caller is to suspend instead, on the running loop. The two share no connections.
+    departure: returns what to await before sending where the caller is to suspend instead, on the running loop, else
+    None. What blocks and what suspends share no connections.
     """
 
-    def __init__(self, user_agent: str = USER_AGENT, *, suspends: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self, user_agent: str = USER_AGENT, *, departure: Callable[[], Awaitable[None] | None] | None = None
+    ) -> None:
         super().__init__(user_agent)
-        self._suspends = suspends
+        self._departure = departure
 
     def interrupt(self) -> None:
         """End what blocked threads wait for, from another thread: requests that may be repeated begin anew, if they go on."""
         for key in [key for key in self._clients if key.calls is _BLOCKING]:
             self._clients.pop(key).close()
 
-    def _calls(self) -> _Calls:
-        return _SUSPENDING if self._suspends is not None and self._suspends() else _BLOCKING
+    def _way(self) -> tuple[_Calls, Awaitable[None] | None]:
+        departure = None if self._departure is None else self._departure()
+        return _BLOCKING if departure is None else _SUSPENDING, departure
 
 
 class AsyncTransport(_HttpTransport):
@@ -226,8 +232,8 @@ class AsyncTransport(_HttpTransport):
     def __init__(self, user_agent: str = USER_AGENT) -> None:
         super().__init__(user_agent)
 
-    def _calls(self) -> _Calls:
-        return _SUSPENDING
+    def _way(self) -> tuple[_Calls, Awaitable[None] | None]:
+        return _SUSPENDING, None
 
 
 def _client(user_agent: str, key: _Key) -> Any:
