@@ -515,10 +515,15 @@ def test_a1_each_tag_that_was_asked_for_is_noted(client: Client, registry: Regis
 
 def test_json_of_a_verdict_reads_back(client: Client, registry: Registry) -> None:
     from orlop.freshness.report import verdict_json, verdict_of
+    from orlop.freshness.texts import Texts, encoded
+
+    texts = Texts()
 
     for ref in (chain(registry), on_base(registry, moved=True)):
         for verdict in client.check(ref).platforms:
             assert verdict_of(json.loads(json.dumps(verdict_json(verdict)))) == verdict
+            assert texts.verdict(verdict) == encoded(verdict_json(verdict))
+            assert json.loads(texts.verdict(verdict, ',"more":1')) == {**verdict_json(verdict), "more": 1}
 
 
 def test_references_may_be_many_more_than_run_at_once(client: Client, registry: Registry) -> None:

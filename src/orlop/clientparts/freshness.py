@@ -171,6 +171,8 @@ class Freshness(Part):
         """Return what the registry of a repository said that it grants. Docker Hub counts manifests also before it said so."""
         from orlop.freshness.engine import NO_QUOTA, Quota
 
+        if not self._session.rate_limits and repository.host.value != DOCKER_HUB:
+            return NO_QUOTA  # most registries never say a word of it
         said = self._session.rate_limits.get(self._session.base_url(repository.host).partition("://")[2])
         if said is None:
             return NO_QUOTA if repository.host.value != DOCKER_HUB else Quota(counts=True)

@@ -9,7 +9,8 @@ from orlop.errors import OrlopError
 from orlop.freshness import values
 from orlop.freshness.engine import Trace
 from orlop.freshness.notebook import LEARNT
-from orlop.freshness.report import verdict_json, verdict_of
+from orlop.freshness.report import verdict_of
+from orlop.freshness.texts import Texts, encoded
 from orlop.freshness.values import Absent, BaseName, Verdict
 from orlop.model.digest import Digest
 
@@ -40,6 +41,7 @@ class Memory:
     def __init__(self, engine: Engine, options: CheckOptions) -> None:
         self._engine, self._options = engine, options.text
         self._notebook: Notebook = engine.notebook
+        self._texts = Texts()
 
     def key(self, asked: Asked, digest: Digest) -> Key:
         """Return what the verdicts on an image are kept under."""
@@ -51,13 +53,9 @@ class Memory:
             return
         plain = not trace.grows and not trace.missed
         if all(one.is_lasting or plain for one in verdicts):
-            record = {
-                "at": self._notebook.now(),
-                "grows": trace.grows,
-                "places": trace.places,
-                "stated": trace.stated,
-                "platforms": [verdict_json(one) for one in verdicts],
-            }
+            about = {"at": self._notebook.now(), "grows": trace.grows, "places": trace.places, "stated": trace.stated}
+            platforms = ",".join([self._texts.verdict(one) for one in verdicts])
+            record = f'{encoded(about)[:-1]},"platforms":[{platforms}]}}'
             self._notebook.remember(key, record)
 
     def record(self, key: Key) -> dict[str, Any] | None:

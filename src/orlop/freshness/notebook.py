@@ -38,7 +38,7 @@ class Notebook:
         self._blank = observed is not None and observed.is_empty
         self._seen: dict[tuple[str, str, str], tuple[str, str, float]] = {}
         self._learnt: dict[tuple[str, str, str, str], tuple[int, str, float]] = {}
-        self._verdicts: dict[Key, tuple[dict[str, Any], float]] = {}
+        self._verdicts: dict[Key, tuple[dict[str, Any] | str, float]] = {}
         self._tags: dict[str, tuple[list[str], float]] = {}
         self._notices: list[tuple[Notice, float]] = []
 
@@ -79,8 +79,8 @@ class Notebook:
             with self._guard:
                 self._tags[repository] = (tags, self._now())
 
-    def remember(self, key: Key, record: dict[str, Any]) -> None:
-        """Note a verdict (V8)."""
+    def remember(self, key: Key, record: dict[str, Any] | str) -> None:
+        """Note a verdict (V8). record: or its JSON text."""
         if self._observed is not None:
             with self._guard:
                 self._verdicts[key] = (record, self._now())

@@ -234,9 +234,12 @@ class Observations:
         """Keep a verdict. key: subject digest, base, digest of the base now, version of the rules, options."""
         self.remember_all([(key, verdict, at)])
 
-    def remember_all(self, rows: Iterable[tuple[tuple[str, str, str, int, str], dict[str, Any], float]]) -> None:
-        """Keep many verdicts at once; each row has the arguments of ``remember``."""
-        made = [(*key, json.dumps(verdict, separators=(",", ":")), at) for key, verdict, at in rows]
+    def remember_all(self, rows: Iterable[tuple[tuple[str, str, str, int, str], dict[str, Any] | str, float]]) -> None:
+        """Keep many verdicts at once; each row has the arguments of ``remember``, the verdict perhaps as JSON text."""
+        made = [
+            (*key, verdict if isinstance(verdict, str) else json.dumps(verdict, separators=(",", ":")), at)
+            for key, verdict, at in rows
+        ]
         with self.writing():
             self._execute_all("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", made)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING
 
 from orlop.cli.batch import error_fields
@@ -12,7 +13,8 @@ from orlop.cli.status import tell
 from orlop.cli.streams import safe
 from orlop.cli.table import facts, table
 from orlop.freshness.summaries import words
-from orlop.freshness.summaries.entry import counted
+from orlop.freshness.summaries.entry import NOTHING, counted
+from orlop.freshness.texts import Texts, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,13 +83,34 @@ class Silent(View):
 
 
 class _Json(View):
+    def __init__(self, app: App, *, many: bool) -> None:
+        super().__init__(app, many=many)
+        self._texts = Texts()
+
     def add(self, entry: Entry) -> None:
         streams = self.app.streams
         if self.many:
-            line = json.dumps(entry_json(entry), separators=(",", ":"))
-            streams.write(line.encode() + b"\n")
+            streams.write(self._line(entry).encode() + b"\n")
         else:
             streams.write(document(entry_json(entry), indent=streams.terminal))
+
+    def _line(self, entry: Entry) -> str:
+        """Return what ``entry_json`` makes, as text: of many images most parts are in others' lines as well."""
+        report = entry.report
+        if entry.where is not None or report.error is not None or report.digest is None:
+            return encoded(entry_json(entry))
+        platforms = ",".join([self._platform(*one) for one in entry.platforms()])
+        head = f'{{"reference":{quoted(report.subject)},"digest":"{report.digest}","state":{quoted(report.state)}'
+        return f'{head},"platforms":[{platforms}]}}'
+
+    def _platform(self, verdict: Verdict, about: About, extra: Extra) -> str:
+        if about is not NOTHING and about != NOTHING:
+            return encoded(platform_json(verdict, about, extra))
+        if verdict.waiting_until is not None or extra.releases is not None or extra.changes is not None:
+            return encoded(platform_json(verdict, about, extra))
+        lives = extra.lives
+        shown = self._texts.shared(lives, lambda: [_life_json(life) for life in lives]) if lives else ""
+        return self._texts.verdict(verdict, f',"endOfLife":{shown}' if shown else "")
 
 
 class _Plain(View):
