@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -10,7 +11,7 @@ from orlop.cli.images import chosen
 from orlop.cli.render import TEMPLATE, Paint, document, mode_of
 from orlop.cli.settings import parse_size
 from orlop.cli.sources import named
-from orlop.cli.streams import safe
+from orlop.cli.streams import is_safe, safe
 from orlop.cli.table import facts, table
 from orlop.cli.table import size as size_text
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _NOTES_SHOWN = 10
+_LINES = 1024  # that are written at once
 
 
 def size_option(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -107,8 +109,6 @@ async def open_files(app: App, client: AsyncClient, ref: str, *, layer: int | No
 
 def show_nodes(app: App, tree: ImageTree, nodes: Iterable[Node], *, null: bool = False) -> int:
     """Print paths: a table with all that ls says, or a path a line, or JSON; return how many there were."""
-    from orlop.image.files import describe
-
     streams = app.streams
     count = 0
     if null:
@@ -119,11 +119,14 @@ def show_nodes(app: App, tree: ImageTree, nodes: Iterable[Node], *, null: bool =
         return count
     mode = mode_of(app, raw=False)
     if mode == "json":
+        from orlop.image.files import describe
+
         found = [describe(tree, node) for node in nodes]
         streams.write(document(found, indent=streams.terminal))
         return len(found)
     if mode == TEMPLATE:
         from orlop.cli.template import Template
+        from orlop.image.files import describe
 
         template = Template(app.options["format"])
         for node in nodes:
@@ -142,9 +145,12 @@ def show_nodes(app: App, tree: ImageTree, nodes: Iterable[Node], *, null: bool =
             )
         )
         return len(rows)
-    for node in nodes:
-        count += 1
-        streams.text(f"{safe('/' + node.path)}\n")
+    paths = (node.path for node in nodes)
+    while some := list(islice(paths, _LINES)):
+        count += len(some)
+        if not is_safe("".join(some)):
+            some = [safe(path) for path in some]
+        streams.text("/" + "\n/".join(some) + "\n")
     return count
 
 

@@ -26,12 +26,17 @@ def is_terminal(stream: object) -> bool:
         return False
 
 
+def is_safe(text: str) -> bool:
+    """Whether ``safe`` leaves the text as it is, as far as that is told at a glance."""
+    return text.isascii() and text.isprintable()
+
+
 def safe(text: str, keep: str = "") -> str:
     r"""Return the text with characters that a terminal obeys (C0, C1, direction marks) written out as ``\x1b``, ``\u202e``.
 
     keep: of newline, carriage return and tab those that stay.
     """
-    if text.isascii() and text.isprintable():
+    if is_safe(text):
         return text
     import re
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import InputError, LimitError, NotFoundError
@@ -53,6 +54,9 @@ class Node(NamedTuple):
         return self.path.rpartition("/")[2]
 
 
+_made = partial(tuple.__new__, Node)  # half of what a call of the class takes
+
+
 class Inode(NamedTuple):
     """What a name stands for: the entry that holds content and attributes, and the layer that it is in."""
 
@@ -99,15 +103,19 @@ class ImageTree:
         place = self._place(start)
         if place is None:
             return
-        waiting = [(start, place, 0)]
-        while waiting:
-            here, place, level = waiting.pop()
-            if level:
-                yield Node(here, place.entry or implied(here), place.layer)
-            if place.children and (depth is None or level < depth):
-                prefix = f"{here}/" if here else ""
-                names = sorted(place.children, reverse=True)
-                waiting += [(prefix + name, place.children[name], level + 1) for name in names]
+        if depth is not None and depth < 1:
+            return
+        open_folders = [(f"{start}/" if start else "", iter(sorted(place.children.items())))]
+        while open_folders:
+            prefix, rest = open_folders[-1]
+            for name, place in rest:
+                here = prefix + name
+                yield _made((here, place.entry or implied(here), place.layer, -1, False))
+                if place.children and (depth is None or len(open_folders) < depth):
+                    open_folders.append((f"{here}/", iter(sorted(place.children.items()))))
+                    break
+            else:
+                open_folders.pop()
 
     def _walk_with_removed(self, start: str, depth: int | None) -> Iterator[Node]:
         from heapq import merge

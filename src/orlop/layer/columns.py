@@ -158,8 +158,12 @@ def _from_texts(data: bytes, count: int) -> Sequence[str]:
     code, rest = data[:1], data[1:]
     if code == b"=":
         return [rest.decode("utf-8", "surrogateescape")] * count
-    values = json.loads(rest) if code == b"j" else rest.decode("utf-8", "surrogateescape").split("\0")
-    if not isinstance(values, list) or len(values) != count or not all(isinstance(one, str) for one in values):
+    if code == b"j":
+        values: list[str] = json.loads(rest)
+        right = isinstance(values, list) and all(isinstance(one, str) for one in values)
+    else:
+        values, right = rest.decode("utf-8", "surrogateescape").split("\0"), True
+    if not right or len(values) != count:
         raise ValueError("not a block of entries: a column of texts is none")
     return values
 

@@ -88,7 +88,16 @@ class LayerTree:
 
     def add(self, entry: Entry) -> None:
         """Take the next member of the archive. Raises IntegrityError for a whiteout that names no path."""
-        folder, _, name = entry.path.rpartition("/")
+        path = entry.path
+        folder, _, name = path.rpartition("/")
+        if WHITEOUT not in path and name:  # the most, and without calls
+            known = self._folders.get(folder)
+            if known is not None and name not in known.children:
+                self._nodes += 1
+                if self._nodes > self._limits.nodes:
+                    raise LimitError(self.what, "paths", self._limits.nodes)
+                known.children[name] = Node(entry, folder=entry.kind == DIRECTORY)
+                return
         if name.startswith(WHITEOUT):
             self._mark(folder, name)
         elif entry.path == "":
@@ -240,7 +249,11 @@ class MergedTree:
                 if not upper.present:
                     continue
                 if lower is None:
-                    if not upper.children:  # most paths: a file that was not there
+                    if not upper.folder and not upper.whiteout:  # most paths: a file, whose node no layer above changes
+                        upper.layer = layer
+                        below.children[name] = upper
+                        continue
+                    if not upper.children:
                         below.children[name] = Node(upper.entry, folder=upper.folder, layer=layer)
                         continue
                     lower = below.children[name] = Node(folder=upper.folder)
