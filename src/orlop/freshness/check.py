@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orlop.errors import OrlopError, PlatformChoiceError, UnsupportedError
@@ -211,19 +212,21 @@ class Checker:
 
     def _see(self, home: Place, digest: Digest, verdicts: Sequence[Verdict], trace: Trace) -> None:
         """Note what the tags point to, the image's own and those of bases (A1)."""
-        own = home.base
+        seen: list[tuple[str, str, str, str, str]] = []
+        own = _spot(home.base) if home.base.digest is None else None
         for one in verdicts:
             platform = platform_text(one.platform)
-            if own.repository is not None and own.tag is not None and own.digest is None and one.digest is not None:
-                self._notebook.see(str(own.repository), own.tag.value, platform, digest.value, one.digest.value)
+            if own is not None and one.digest is not None:
+                seen.append((*own, platform, digest.value, one.digest.value))
             for at in (one, *one.ancestors, *one.others):
-                base = at.base
-                if base is None or base.repository is None or base.tag is None or at.now_digest is None:
+                if at.base is None or at.now_digest is None:
                     continue
-                index = trace.places.get(str(base))
-                if index is not None:
-                    text = platform_text(at.platform or one.platform)
-                    self._notebook.see(str(base.repository), base.tag.value, text, index, at.now_digest.value)
+                spot = _spot(at.base)
+                index = trace.places.get(str(at.base)) if spot is not None else None
+                if spot is not None and index is not None:
+                    text = platform_text(at.platform) if at.platform is not None else platform
+                    seen.append((*spot, text, index, at.now_digest.value))
+        self._notebook.see_all(seen)
 
     def _cooled(self, verdict: Verdict, home: Place) -> tuple[Verdict, Waiting | None]:
         """Return the verdict with a base too young left out of account (A5), be it the image's own or one below."""
@@ -279,3 +282,9 @@ def _is_trouble(verdict: Verdict) -> bool:
 
 def _failed(asked: Asked, digest: Digest | None, error: OrlopError | None) -> Report:
     return Report(asked.subject, digest, values.UNKNOWN, (), error)
+
+
+@lru_cache(maxsize=1024)
+def _spot(base: BaseName) -> tuple[str, str] | None:
+    """Return the repository and the tag that a name has, None where it lacks either."""
+    return None if base.repository is None or base.tag is None else (str(base.repository), base.tag.value)

@@ -55,8 +55,14 @@ class Notebook:
 
     def see(self, repository: str, tag: str, platform: str, digest: str, platform_digest: str) -> None:
         """Note what a tag points to now, for one platform."""
+        self.see_all([(repository, tag, platform, digest, platform_digest)])
+
+    def see_all(self, sightings: Sequence[tuple[str, str, str, str, str]]) -> None:
+        """Note many; each has the arguments of ``see``."""
+        now = self._now()
         with self._guard:
-            self._seen[repository, tag, platform] = (digest, platform_digest, self._now())
+            for repository, tag, platform, digest, platform_digest in sightings:
+                self._seen[repository, tag, platform] = (digest, platform_digest, now)
 
     def learn(self, chain: str, layers: int, repository: str, tag: str, platform: str, digest: str) -> None:
         """Note a base by the chain id of its layers (E10)."""
