@@ -167,7 +167,8 @@ class Observations:
     def see_all(self, rows: Sequence[tuple[str, str, str, str, str, float]]) -> None:
         """Note many tags at once; each row has the arguments of ``see``."""
         with self.writing():
-            self._execute_all(_GROW, rows)
+            if self._execute("SELECT EXISTS (SELECT 1 FROM sightings)").fetchone()[0]:
+                self._execute_all(_GROW, rows)
             self._execute_all(_BEGIN, rows)
 
     def history(self, repository: str, tag: str, platform: str) -> list[Sighting]:
