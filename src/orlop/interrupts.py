@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -27,20 +28,24 @@ class Interrupts:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._waiting = False
+        self._behind = -1
         self._told: int | None = None
-        self._heard = -1
         self._process = -1
 
     def watched(self, work: Callable[[], R]) -> R:
         """Return what ``work`` returns, on the main thread; signals that come meanwhile end its wait."""
-        if self._told is None or self._process != os.getpid():
-            self._begin()
-        before = signal.set_wakeup_fd(self._told or -1, warn_on_full_buffer=False)
+        told = self._told
+        if told is None or self._process != os.getpid():
+            told = self._begin()
+        around = self._waiting, self._behind
+        before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        if before != told:
+            self._behind = before
         self._waiting = True
         try:
             return work()
         finally:
-            self._waiting = False
+            self._waiting, self._behind = around
             signal.set_wakeup_fd(before)
 
     def close(self) -> None:
@@ -49,14 +54,18 @@ class Interrupts:
             os.close(self._told)
         self._told = None
 
-    def _begin(self) -> None:
-        self._heard, self._told = os.pipe()
-        os.set_blocking(self._told, False)
-        self._process = os.getpid()
-        threading.Thread(target=self._listen, args=(self._heard,), name="orlop signals", daemon=True).start()
+    def _begin(self) -> int:
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        self._told, self._process = told, os.getpid()
+        threading.Thread(target=self._listen, args=(heard,), name="orlop signals", daemon=True).start()
+        return told
 
     def _listen(self, heard: int) -> None:
-        while os.read(heard, 64):
+        while numbers := os.read(heard, 64):
+            if self._behind >= 0:  # an event loop that runs in the main thread hears of signals in no other way
+                with suppress(OSError):
+                    os.write(self._behind, numbers)
             if self._waiting:
                 self._wake()
         os.close(heard)

@@ -69,6 +69,23 @@ print(signal.set_wakeup_fd(-1))
 """
 
 
+IN_A_LOOP = """
+import asyncio
+threading.Thread(target=serve, args=(1,), daemon=True).start()
+threading.Thread(target=later, args=(signal.SIGUSR1,), daemon=True).start()
+
+async def main():
+    heard = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, heard.set)
+    with Client() as client:
+        kind = client.manifest(host + "/a:1").kind
+    await asyncio.wait_for(heard.wait(), 5)
+    print(kind, "heard")
+
+asyncio.run(main())
+"""
+
+
 def run(text: str) -> list[str]:
     command = [sys.executable, "-c", (HELD + text).replace("\\\\", "\\")]
     return subprocess.run(command, capture_output=True, text=True, timeout=18, check=True).stdout.split()
@@ -95,6 +112,11 @@ def test_a_handler_that_returns_runs_at_once_and_the_request_begins_anew() -> No
     assert (handled, before) == ("handled", "1")
     assert (kind, asked) == ("index", "2")
     assert wakeup == "-1"  # what was there before is there again
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals there that a test could send")
+def test_an_event_loop_around_it_hears_of_the_signal() -> None:
+    assert run(IN_A_LOOP) == ["index", "heard"]
 
 
 @pytest.fixture
