@@ -265,7 +265,10 @@ def test_checking_curl_without_curl_is_a_usage_error(
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="what is left running is looked up in /proc")
-def test_an_interrupt_ends_the_tour_at_once_and_leaves_no_file_and_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_tour_at_once_and_leaves_no_file_and_no_process(
+    tmp_path: Path, number: int, status: int
+) -> None:
     environ = hostile(tmp_path)
     temporary = tmp_path / "tmp"
     process = subprocess.Popen(
@@ -276,9 +279,9 @@ def test_an_interrupt_ends_the_tour_at_once_and_leaves_no_file_and_no_process(tm
         if line.startswith(b"4/"):
             break
     assert files(temporary)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (130, b"")
+    assert (process.returncode, err) == (status, b"")
     assert files(temporary) == set()
     # A killed child is gone when the kernel has ended it, which a busy machine may do after its parent's end.
     for _ in range(200):

@@ -9,6 +9,8 @@ import click
 from orlop.cli.lazy import Command
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from orlop.cli.context import App
 
 
@@ -22,6 +24,17 @@ def tour(app: App, check_curl: bool) -> None:
     Each step shows a command, the curl that does the same and the real output, and checks the answer; a wrong
     one ends the tour with status 1. Your settings, sign-ins and cache are neither read nor written.
     """
+    import signal
+
     from orlop.cli.tour.guide import guide
 
-    guide(app, check_curl=check_curl)
+    # Told to end, it leaves nothing behind either: the status is the one that the signal would have given.
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        guide(app, check_curl=check_curl)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
