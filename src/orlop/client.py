@@ -127,6 +127,11 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
             credentials = Chain([ExplicitSource(RegistryHost(host), credential) for host, credential in given])
         self._runtime = runtime
         self._cache = cache
+        self._cached: Callable[[Source], Source] | None = None
+        if cache is not None:
+            from orlop.content.cache import CachedSource
+
+            self._cached = partial(CachedSource, cache=cache)
         self._manifest_limit = manifest_limit
         self.concurrency = concurrency
         self._places: Places | None = None
@@ -171,7 +176,7 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         """Return the repository as a Source, behind the cache if there is one; nothing is asked yet."""
         name = repository if isinstance(repository, Repository) else Repository.parse(repository)
         remote = RemoteRepository(self._session, name, self._manifest_limit)
-        return remote if self._cache is None else self._cache.before(remote)
+        return remote if self._cached is None else self._cached(remote)
 
     async def open(self, ref: str | Reference | Locator) -> Located:
         """Return where the reference leads: its source, and the tag or the digest to ask that for.

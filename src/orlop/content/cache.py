@@ -96,10 +96,6 @@ class Cache:
             self._names = frozenset(name for _, names in self._folders() for name in names)
         return digest.hex[2:] in self._names
 
-    def before(self, source: Source) -> Source:
-        """Return the source with this cache in front of it."""
-        return CachedSource(source, self)
-
     def put(self, digest: Digest, data: bytes) -> None:
         """Keep verified content."""
         if len(data) <= ENTRY_LIMIT:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import DigestMismatchError, InvalidDigestError, InvalidManifestError, SizeMismatchError
 from orlop.model.annotations import ATTESTATION_MANIFEST, DOCKER_REFERENCE_TYPE
-from orlop.model.digest import Digest
+from orlop.model.digest import Digest, find_digest
 from orlop.model.mediatype import CONFIG_TYPES, DOCKER_LAYER_GZIP, MANIFEST_TYPES, OCI_LAYER, OCI_LAYER_GZIP, is_sound
 
 if TYPE_CHECKING:
@@ -93,22 +93,6 @@ class Descriptor:
             extra,
         )
 
-    @classmethod
-    def list_from_json(cls, values: list[object], what: str) -> list[Descriptor]:
-        """Return the descriptors of a list of JSON objects, each named ``what`` with its place. Raises as ``from_json``."""
-        made = []
-        for place, value in enumerate(values):
-            # Most are of three fields that are as they should be: straight through, without words for what is not wrong.
-            if type(value) is dict and len(value) == 3:
-                media_type, digits, size = value.get("mediaType"), value.get("digest"), value.get("size")
-                if type(media_type) is str and type(digits) is str and type(size) is int:
-                    digest = Digest.known(digits) if media_type in _COMMON and 0 <= size <= SIZE_LIMIT else None
-                    if digest is not None:
-                        made.append(_plain(media_type, digest, size))
-                        continue
-            made.append(cls.from_json(value, what.format(place)))
-        return made
-
     def to_json(self) -> dict[str, object]:
         """Return the JSON object, fields in the order of image-spec's Go types, unknown ones last."""
         made: dict[str, object] = {"mediaType": self.media_type, "digest": self.digest.value, "size": self.size}
@@ -147,6 +131,25 @@ class Descriptor:
         """Return the same descriptor with this platform."""
         extra = {key: kept for key, kept in self.extra.items() if key != "platform"}
         return replace(self, platform=platform, extra=extra)
+
+
+def descriptors(values: list[object], what: str) -> list[Descriptor]:
+    """Return the descriptors of a list of JSON objects; ``what`` names each with its place, ``layer {} of ...``.
+
+    Raises as ``Descriptor.from_json``.
+    """
+    made = []
+    for place, value in enumerate(values):
+        # Most are of three fields that are as they should be: straight through, without words for what is not wrong.
+        if type(value) is dict and len(value) == 3:
+            media_type, digits, size = value.get("mediaType"), value.get("digest"), value.get("size")
+            if type(media_type) is str and type(digits) is str and type(size) is int:
+                digest = find_digest(digits) if media_type in _COMMON and 0 <= size <= SIZE_LIMIT else None
+                if digest is not None:
+                    made.append(_plain(media_type, digest, size))
+                    continue
+        made.append(Descriptor.from_json(value, what.format(place)))
+    return made
 
 
 def _plain(media_type: str, digest: Digest, size: int) -> Descriptor:

@@ -34,11 +34,6 @@ class Digest(TextValue):
         return cls(text)
 
     @classmethod
-    def known(cls, text: str) -> Digest | None:
-        """Return the digest that the text names, None where it is none."""
-        return None if _DIGEST.match(text) is None else cls.trusted(text)
-
-    @classmethod
     def of(cls, data: bytes | bytearray | memoryview, algorithm: str = "sha256") -> Digest:
         """Return the digest of the data. Raises InvalidDigestError for an unknown algorithm."""
         if algorithm == "sha256":
@@ -61,6 +56,11 @@ class Digest(TextValue):
     def short(self) -> str:
         """The first 12 digits, for reading; not enough to identify content."""
         return self.value[7:19]
+
+
+def find_digest(text: str) -> Digest | None:
+    """Return the digest that the text names, None where it is none."""
+    return None if _DIGEST.match(text) is None else Digest.trusted(text)
 
 
 class Hasher:

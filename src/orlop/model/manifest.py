@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import DigestMismatchError, InvalidDigestError, InvalidDocumentError, InvalidManifestError
 from orlop.model import mediatype
-from orlop.model.descriptor import UNKNOWN_SIZE, Descriptor, shown_number, text, text_map
+from orlop.model.descriptor import UNKNOWN_SIZE, Descriptor, descriptors, shown_number, text, text_map
 from orlop.model.digest import Digest
 from orlop.model.jsondoc import DOCUMENT_LIMIT, load_json, load_object
 from orlop.model.schema1 import signed_payload
@@ -109,7 +109,7 @@ class Manifest:
             return []
         if not isinstance(values, list):
             raise InvalidManifestError(self._what, f"its {key} is not a list")
-        return Descriptor.list_from_json(values, f"{noun} {{}} of {self._what}")
+        return descriptors(values, f"{noun} {{}} of {self._what}")
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Manifest):
