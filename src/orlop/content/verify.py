@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from orlop.errors import DigestMismatchError, SizeMismatchError, TruncatedError
@@ -17,21 +18,30 @@ if TYPE_CHECKING:
 _ALONE_FROM = 4 * 1024 * 1024
 # Chunks of about 400 KiB that may wait for the hash: enough to smooth, little to hold.
 _AHEAD = 8
+_BUSY_CORES = 2
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 class Verifier:
     """Checks bytes against a digest and, when it is known, a size in bytes.
 
     Beyond the first 4 MiB the hash has a thread of its own (hashlib frees the interpreter), so that receiving, hashing
-    and writing go on side by side. Call ``finish`` or ``close`` in the end.
+    and writing go on side by side; not on one or two cores, which are busy without it, and where bytes that just came are
+    hashed in less time. Call ``finish`` or ``close`` in the end.
     """
 
-    __slots__ = ("_hasher", "_inbox", "_places", "_thread", "digest", "received", "size", "what")
+    __slots__ = ("_hasher", "_inbox", "_may_start", "_places", "_thread", "digest", "received", "size", "what")
 
     def __init__(self, what: str, digest: Digest, size: int | None) -> None:
         self.what, self.digest, self.size = what, digest, size
         self.received = 0
         self._hasher = Hasher(digest.algorithm)
+        self._may_start = True
         self._thread: Thread | None = None
         self._inbox: SimpleQueue[bytes | None]
         self._places: SimpleQueue[None]
@@ -46,8 +56,10 @@ class Verifier:
             self._inbox.put(chunk)
         else:
             self._hasher.update(chunk)
-            if self.received >= _ALONE_FROM:
-                self._start()
+            if self._may_start and self.received >= _ALONE_FROM:
+                self._may_start = False
+                if cores() > _BUSY_CORES:
+                    self._start()
 
     def _start(self) -> None:
         from queue import SimpleQueue
