@@ -35,8 +35,8 @@ def dynamic_blocks(data: bytes, start: int, stop: int, *, usual: bool = True) ->
     """Yield the likely first bits of blocks with codes of their own, as bit offsets in ``data``, from byte ``start`` to ``stop``.
 
     Not all are found: only what compressors write for ordinary content, with more than 24 codes of distances and 11 of code
-    lengths, and not the last block of a stream. usual: and with more than 272 codes of literals and lengths, which takes
-    half the time, and finds 97 of a hundred blocks of a Debian image.
+    lengths, and not the last block of a stream. usual: and with more than 272 codes of literals and lengths, and no short
+    codes for the lengths 4 and 5, which takes a fifth of the time, and finds nine of ten blocks of a Debian image.
     """
     part = data[start : stop + _HEAD + 1]
     size = min(stop, len(data) - _HEAD) - start
@@ -47,23 +47,26 @@ def dynamic_blocks(data: bytes, start: int, stop: int, *, usual: bool = True) ->
     zeros = x | x >> 1
     ones = x >> 2 & x >> 11 & x >> 12 & x >> 16
     if usual:
-        ones &= x >> 7
+        ones &= x >> 7 & x >> 46 & x >> 52
     over = (x >> 4 & x >> 5 & x >> 6 & x >> 7) | (x >> 9 & x >> 10)
     found = ones & ~(zeros | over) & ((1 << size * 8) - 1)
     flags = found.to_bytes(size, "little")
     for match in _set_bytes(flags):
         at = match.start()
         flag = flags[at]
+        word = int.from_bytes(part[at : at + _HEAD], "little")
         while flag:
             bit = (flag & -flag).bit_length() - 1
             flag &= flag - 1
-            head = int.from_bytes(part[at : at + _HEAD], "little") >> bit
-            codes = head >> 17 & _CODES[head >> 13 & 15]
-            space = _SPACES[codes & 4095] + _SPACES[codes >> 12 & 4095]
-            if space <= 128:  # most are out after eight codes or twelve
-                space += _SPACES[codes >> 24 & 4095]
-                if space <= 128 and space + _SPACES[codes >> 36 & 4095] + _SPACES[codes >> 48] == 128:
-                    yield (start + at) * 8 + bit
+            head = word >> bit
+            # There are twelve codes at least; most are out after four, eight or all of these.
+            space = _SPACES[head >> 17 & 4095] + _SPACES[head >> 29 & 4095]
+            if space <= 128:
+                space += _SPACES[head >> 41 & 4095]
+                if space <= 128:
+                    codes = head >> 17 & _CODES[head >> 13 & 15]
+                    if space + _SPACES[codes >> 36 & 4095] + _SPACES[codes >> 48] == 128:
+                        yield (start + at) * 8 + bit
 
 
 def stored_blocks(data: bytes, start: int, stop: int) -> Iterator[int]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from orlop.layer.index import Entries
     from orlop.layer.limits import Limits
+    from orlop.layer.seekpoints import Parts
     from orlop.layer.tarscan import Wanted
 
     Batch = list[tuple[bytes, list[Entry]]]
@@ -57,10 +58,10 @@ class Pass:
         self._hashed = hashed
         self._digest, self._size, self._diff_id = digest, size, diff_id
         self._inflater = Inflater(what, limits=limits)
-        self._points = SeekPoints(self._inflater, size or 0 if hashed else 0)
         self._scanner = Scanner(what, wanted=wanted, limits=limits)
         self._contents = Contents(diff_id.algorithm if diff_id else "sha256")
-        self._aside: Aside[Batch] = Aside(self._contents.take_all, "hash", ahead=_AHEAD)
+        self._aside: Aside[Batch | Parts] = Aside(self._work, "hash", ahead=_AHEAD)
+        self._points = SeekPoints(self._inflater, size or 0 if hashed else 0, self._aside.put)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes as stored. Raises IntegrityError and its kinds, LimitError."""
@@ -82,6 +83,12 @@ class Pass:
     def _hand_over(self, batch: Batch) -> None:
         if self._hashed and batch:
             self._aside.put(batch)
+
+    def _work(self, item: Batch | Parts) -> None:
+        if isinstance(item, list):
+            self._contents.take_all(item)
+        else:
+            self._points.search(item)
 
     def finish(self) -> LayerIndex:
         """End the layer, and return its index. Raises IntegrityError's kinds where it is not what it should be."""

@@ -17,7 +17,7 @@ from orlop.layer.deflate import STORED, WINDOW, aligned
 from orlop.layer.points import Point, Points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from orlop.layer.inflate import Inflater
 
@@ -34,13 +34,14 @@ LEAST_SIZE = 4 * MIB
 STRETCH = 288 * 1024
 """Packed bytes that are kept to look for a block in."""
 
-_STEP = 16 * 1024  # packed bytes after which the count of what came out is known
-_OUTPUT_LIMIT = 4 * MIB  # what may come out of a stretch
+# Packed bytes after which the count of what came out is known: where a block mostly begins, and behind.
+_STEP, _FAR_STEP = 32 * 1024, 96 * 1024
+_OUTPUT_LIMIT = 4 * MIB  # what may come out of a stretch, and as much again of its last step
 _PROOF = 8 * 1024  # least packed bytes behind a block that have to come out as they did
 # isal gives a byte or two only with the next input; zlib does not, so that counts of the two differ by as much.
 _HELD_BACK = 4
 _REPEATS = 1024
-_MOSTLY = 96 * 1024  # packed bytes in which a block mostly begins
+_NEAR = 96 * 1024  # packed bytes in which a block mostly begins
 _PATIENCE = 8  # a third miss in a row is answered by leaving out one stretch, the next by two, ...
 _NATURAL_APART = 128 * 1024
 
@@ -57,7 +58,7 @@ class Stretch(NamedTuple):
     output: bytes
 
 
-class _Parts(NamedTuple):
+class Parts(NamedTuple):
     """A stretch as it came: ``packed`` in parts, one for each cut but the first; the ``pieces`` that came out from ``base`` on."""
 
     packed: list[bytes]
@@ -137,11 +138,12 @@ def _inflated(data: bytes, window: bytes, most: int) -> bytes | None:
 class SeekPoints:
     """Watches one layer being inflated. size: its bytes as stored.
 
-    For each chunk: inflate the ``parts`` of it, and tell each ``piece`` that came out; in the end ``finish`` or ``close``. The
-    search has a thread of its own, and few stretches wait for it.
+    For each chunk: inflate the ``parts`` of it, and tell each ``piece`` that came out; in the end ``finish`` or ``close``.
+    hand: called with what is to be searched; it has ``search`` called with each before ``finish``. None: the search has a
+    thread of its own, and few stretches wait for it.
     """
 
-    def __init__(self, inflater: Inflater, size: int) -> None:
+    def __init__(self, inflater: Inflater, size: int, hand: Callable[[Parts], object] | None = None) -> None:
         self._inflater = inflater
         self._spacing = max(LEAST_SPACING, size // POINTS)
         self._active = size >= LEAST_SIZE
@@ -153,7 +155,8 @@ class SeekPoints:
         self._starts = 0
         self._found: list[Point] = []
         self._misses = self._pause = 0
-        self._aside: Aside[_Parts] = Aside(self._search, "seek points", ahead=2, alone_from=0)
+        self._aside: Aside[Parts] = Aside(self.search, "seek points", ahead=2, alone_from=0)
+        self._hand = hand or self._aside.put
 
     def parts(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the chunk, cut where it has to be known how much came out. Inflate each part before asking for the next."""
@@ -169,7 +172,7 @@ class SeekPoints:
             else:
                 if not self._cuts:
                     self._begin()
-                size = _STEP - (begin - self._cuts[0][0]) % _STEP
+                size = self._to_cut(begin - self._cuts[0][0])
             taken = chunk[at : at + size]
             at += len(taken)
             if self._cuts:
@@ -187,9 +190,17 @@ class SeekPoints:
         if self._active:
             self._recent.append(piece)
             self._recent_size += len(piece)
+            if self._cuts and self._recent_size > 2 * _OUTPUT_LIMIT:
+                self._drop(self._cuts[0][0])
             if not self._cuts:
                 while self._recent_size - len(self._recent[0]) >= WINDOW:
                     self._recent_size -= len(self._recent.popleft())
+
+    @staticmethod
+    def _to_cut(size: int) -> int:
+        """Return how many bytes it is from so many of a stretch to its next cut."""
+        step = _STEP - size % _STEP if size < _NEAR else _FAR_STEP - (size - _NEAR) % _FAR_STEP
+        return min(step, STRETCH - size)
 
     def _begin(self) -> None:
         self._cuts = [(self._inflater.packed_size, self._inflater.unpacked_size)]
@@ -207,7 +218,7 @@ class SeekPoints:
         if inflater.packed_size - start[0] < STRETCH and inflater.unpacked_size - start[1] < _OUTPUT_LIMIT:
             return
         base = inflater.unpacked_size - self._recent_size
-        self._aside.put(_Parts(self._packed, self._cuts, base, list(self._recent)))
+        self._hand(Parts(self._packed, self._cuts, base, list(self._recent)))
         self._drop(start[0])
 
     def _drop(self, last: int) -> None:
@@ -218,11 +229,12 @@ class SeekPoints:
         self._active = False
         self._recent.clear()
 
-    def _search(self, parts: _Parts) -> None:
+    def search(self, parts: Parts) -> None:
+        """Look for a point in what was handed over."""
         if self._pause:
             self._pause -= 1
             return
-        point = find(parts.joined(_MOSTLY)) or find(parts.joined(2 * STRETCH))
+        point = find(parts.joined(_NEAR)) or find(parts.joined(2 * STRETCH))
         if point is not None:
             self._found.append(point)
             self._misses = 0
