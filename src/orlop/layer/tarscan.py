@@ -24,7 +24,7 @@ from orlop.layer.entry import (
 )
 from orlop.layer.limits import DEFAULT_LIMITS
 from orlop.layer.sinks import SparseSink
-from orlop.layer.tarheader import BLOCK, SIZE_LIMIT, Header, is_header, parse
+from orlop.layer.tarheader import BLOCK, SIZE_LIMIT, Header, is_header, parse, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,6 +48,7 @@ _KINDS = {
     b"D": DIRECTORY,  # GNU incremental: its content is a list of names
     b"6": FIFO,
 }
+_PLAIN = {ord("0"): FILE, ord("1"): HARDLINK, ord("2"): SYMLINK, ord("5"): DIRECTORY}
 _LINKS = frozenset({HARDLINK, SYMLINK})
 # These have no content, whatever their size says (Go's archive/tar and GNU tar agree).
 _BARE = frozenset(b"123456"[at : at + 1] for at in range(6))
@@ -96,6 +97,9 @@ class Scanner:
         base, end, at = self._base, len(data), 0
         found: list[Entry] = []
         while True:
+            if self._sink is None and self._collected is None and self._left + self._pad <= end - at:
+                at += self._left + self._pad
+                self._left = self._pad = 0
             if self._left:
                 taken = min(self._left, end - at)
                 if self._collected is not None:
@@ -170,6 +174,10 @@ class Scanner:
     def _header(self, block: bytes, after: int) -> Entry | None:
         """Take a header; ``after`` is the offset behind it."""
         start = after - BLOCK
+        if self._started is None and not self._local and not self._global:
+            entry = self._plain(block, start, after)
+            if entry is not None:
+                return entry
         header = parse(block, self.what, start)
         if header.size < 0:
             raise IntegrityError(self.what, f"the tar header at {start} has a size below zero")
@@ -194,6 +202,46 @@ class Scanner:
             )
         except ValueError as error:
             raise self._wrong(start, error) from None
+
+    def _plain(self, block: bytes, start: int, after: int) -> Entry | None:
+        """Take a header of the form that most have; None for others, and for one that is refused."""
+        kind = _PLAIN.get(block[156])
+        known = plain(block) if kind is not None else None
+        if kind is None or known is None or self.count >= self._limits.entries:
+            return None
+        size, mtime, alike = known
+        raw, link = pax.text(block[:100].partition(b"\0")[0]), ""
+        if kind is FILE:
+            if raw.endswith("/"):
+                return None
+        else:
+            size = 0
+            if kind in _LINKS:
+                link = pax.text(block[157:257].partition(b"\0")[0])
+        if len(raw) > self._limits.path or len(link) > self._limits.path:
+            return None
+        self.count += 1
+        mode, uid, gid, uname, gname, major, minor = alike
+        return Entry(
+            clean(raw),
+            kind,
+            mode & 0o7777,
+            uid,
+            gid,
+            uname,
+            gname,
+            size,
+            mtime * 1_000_000_000,
+            link,
+            major,
+            minor,
+            NO_XATTRS,
+            start,
+            after,
+            size,
+            None,
+            raw,
+        )
 
     def _entry(
         self,
