@@ -107,11 +107,17 @@ class Observations:
         self.path = path
         try:
             self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise _unkept(path, error) from error
+        try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             migrate(self._db, STEPS, path)
-        except sqlite3.Error as error:
-            raise _unkept(path, error) from error
+        except BaseException as error:
+            self._db.close()
+            if isinstance(error, sqlite3.Error):
+                raise _unkept(path, error) from error
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -24,8 +24,9 @@ class StoredPlace(Place):
 
     def __init__(self, root: str, repository: str, manifest_limit: int) -> None:
         self._name = f"store:{root}//{repository}"
+        name = RepositoryName(repository)
         self._store = Store.to_read(root, manifest_limit=manifest_limit)
-        self._repository = self._store.repository(RepositoryName(repository))
+        self._repository = self._store.repository(name)
 
     @property
     def name(self) -> str:
