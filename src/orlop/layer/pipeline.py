@@ -1,11 +1,11 @@
-"""One pass over a layer that streams in: inflated and scanned here, hashed on a thread beside, an index in the end."""
+"""One pass over a layer that streams in: inflated here, scanned and hashed on a thread beside, an index in the end."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from orlop.errors import DigestMismatchError, SizeMismatchError, TruncatedError
+from orlop.errors import DigestMismatchError, OrlopError, SizeMismatchError, TruncatedError
 from orlop.layer.aside import Aside
 from orlop.layer.entry import FILE, Entry
 from orlop.layer.index import IndexBuilder, LayerIndex
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orlop.layer.seekpoints import Parts
     from orlop.layer.tarscan import Wanted
 
-    Batch = list[tuple[bytes, list[Entry]]]
+    Batch = list[bytes]
 
 HOLES_LIMIT = 1024 * 1024 * 1024
 """Bytes of the holes of one layer's sparse files that are hashed; files beyond have no ``sha256``."""
@@ -39,8 +39,8 @@ class Pass:
     """Reads one layer that is pushed in, whose bytes as stored are verified by their source.
 
     what: names it in a message. digest, size: of those bytes. diff_id: of the archive inside, checked where it is given and
-    worked out where it is not. wanted: Scanner's. hashed: without it nothing is hashed, and the index is without entries: for a
-    layer that is known. Call ``finish`` or ``close`` in the end.
+    worked out where it is not. wanted: Scanner's, called on the thread beside. hashed: without it nothing is hashed, and the
+    index is without entries: for a layer that is known. Call ``finish`` or ``close`` in the end.
     """
 
     def __init__(
@@ -69,34 +69,39 @@ class Pass:
             raise SizeMismatchError(self.what, self._size, self._inflater.packed_size + len(chunk))
         batch: Batch = []
         size = 0
-        for part in self._points.parts(chunk):
-            for piece in self._inflater.feed(part):
-                batch.append((piece, self._scanner.feed(piece)))
-                size += len(piece)
-                if self._hashed:
-                    self._points.piece(piece)
-                if size >= _BATCH:
-                    self._hand_over(batch)
-                    batch, size = [], 0
-        self._hand_over(batch)
-
-    def _hand_over(self, batch: Batch) -> None:
-        if self._hashed and batch:
+        try:
+            for part in self._points.parts(chunk):
+                for piece in self._inflater.feed(part):
+                    batch.append(piece)
+                    size += len(piece)
+                    if self._hashed:
+                        self._points.piece(piece)
+                    if size >= _BATCH:
+                        full, batch, size = batch, [], 0
+                        self._aside.put(full)
+        except OrlopError:
+            self._aside.put(batch)
+            self._aside.finish()  # what was wrong before is told, however far the thread beside had come
+            raise
+        if batch:
             self._aside.put(batch)
 
     def _work(self, item: Batch | Parts) -> None:
         if isinstance(item, list):
-            self._contents.take_all(item)
+            for piece in item:
+                entries = self._scanner.feed(piece)
+                if self._hashed:
+                    self._contents.take(piece, entries)
         else:
             self._points.search(item)
 
     def finish(self) -> LayerIndex:
         """End the layer, and return its index. Raises IntegrityError's kinds where it is not what it should be."""
+        self._aside.finish()
         inflater = self._inflater
         if self._size is not None and inflater.packed_size < self._size:
             raise TruncatedError(self.what, self._size, inflater.packed_size)
         inflater.finish()
-        self._aside.finish()
         diff_id = self._contents.digest() if self._hashed else None
         self._scanner.finish(proven=not self._hashed or diff_id == self._diff_id)
         if diff_id is not None and self._diff_id is not None and diff_id != self._diff_id:
@@ -129,11 +134,6 @@ class Contents:
         self._sink: SparseSink | None = None
         self._begun = False
         self._holes = 0
-
-    def take_all(self, batch: Batch) -> None:
-        """Take pieces, each with the members whose headers ended in it."""
-        for piece, entries in batch:
-            self.take(piece, entries)
 
     def take(self, piece: bytes, entries: list[Entry]) -> None:
         """Take a piece, and the members whose headers ended in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -140,3 +141,14 @@ def test_no_thread_is_left_behind_by_a_layer_that_is_damaged() -> None:
     with pytest.raises(IntegrityError):
         read(damaged, 65536, blob=blob)
     assert threading.active_count() == before
+
+
+def test_what_is_wrong_first_is_told_however_much_is_wrong_behind_it() -> None:
+    noise = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(200_000))
+    plain = layer({"a": noise, "b": noise, "c": noise}, compression="")
+    at = {entry.path: entry.offset for entry in read(plain.data, blob=plain).entries}["b"]
+    stream = bytearray(gzip.compress(plain.data[: at + 10] + b"\xff" + plain.data[at + 11 :], 1))
+    stream[-100_000] ^= 255
+    for chunk in (65536, 10_000_000):
+        with pytest.raises(IntegrityError, match=f"the tar header at {at} is damaged"):
+            read(bytes(stream), chunk, blob=plain)
