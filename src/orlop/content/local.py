@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from orlop.model.manifest import Manifest
     from orlop.runtime import Runtime
 
-CHUNK = 1024 * 1024
-"""Bytes of a blob that are read at once."""
+CHUNK = 256 * 1024
+"""Bytes of a blob that are read at once: few enough to be in a core's cache while they are hashed and inflated."""
 WALK_LIMIT = 100_000
 """Manifests of one place that are looked through for referrers."""
 

@@ -30,8 +30,8 @@ HOLES_LIMIT = 1024 * 1024 * 1024
 """Bytes of the holes of one layer's sparse files that are hashed; files beyond have no ``sha256``."""
 
 
-# Handing over wakes a thread: what comes out of a chunk goes together, but no more than so many bytes.
-_BATCH = 1024 * 1024
+# Handing over wakes a thread: so many bytes go together.
+_BATCH = 768 * 1024
 _AHEAD = 8
 
 
@@ -60,6 +60,8 @@ class Pass:
         self._inflater = Inflater(what, limits=limits)
         self._scanner = Scanner(what, wanted=wanted, limits=limits)
         self._contents = Contents(diff_id.algorithm if diff_id else "sha256")
+        self._batch: Batch = []
+        self._waiting = 0
         self._aside: Aside[Batch | Parts] = Aside(self._work, "hash", ahead=_AHEAD)
         self._points = SeekPoints(self._inflater, size or 0 if hashed else 0, self._aside.put)
 
@@ -67,24 +69,23 @@ class Pass:
         """Take the next bytes as stored. Raises IntegrityError and its kinds, LimitError."""
         if self._size is not None and self._inflater.packed_size + len(chunk) > self._size:
             raise SizeMismatchError(self.what, self._size, self._inflater.packed_size + len(chunk))
-        batch: Batch = []
-        size = 0
         try:
             for part in self._points.parts(chunk):
                 for piece in self._inflater.feed(part):
-                    batch.append(piece)
-                    size += len(piece)
+                    self._batch.append(piece)
+                    self._waiting += len(piece)
                     if self._hashed:
                         self._points.piece(piece)
-                    if size >= _BATCH:
-                        full, batch, size = batch, [], 0
-                        self._aside.put(full)
+                    if self._waiting >= _BATCH:
+                        self._hand_over()
         except OrlopError:
-            self._aside.put(batch)
+            self._hand_over()
             self._aside.finish()  # what was wrong before is told, however far the thread beside had come
             raise
-        if batch:
-            self._aside.put(batch)
+
+    def _hand_over(self) -> None:
+        batch, self._batch, self._waiting = self._batch, [], 0
+        self._aside.put(batch)
 
     def _work(self, item: Batch | Parts) -> None:
         if isinstance(item, list):
@@ -97,6 +98,7 @@ class Pass:
 
     def finish(self) -> LayerIndex:
         """End the layer, and return its index. Raises IntegrityError's kinds where it is not what it should be."""
+        self._hand_over()
         self._aside.finish()
         inflater = self._inflater
         if self._size is not None and inflater.packed_size < self._size:
