@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from orlop.layer.entry import Entry
     from orlop.layer.folders import Folder, Name
 
+    Job = tuple["_FileSink", list[bytes | int], bool]
+
 PREFIX = ".orlop-"
 """How the name of such a folder begins; one that a killed process left may be removed."""
 
 Key = tuple[int, int]
 
-# A content is handed over in such parts, or whole: many files are small.
+# A content is handed over in such parts, or whole, many small ones together: each hand-over wakes a thread.
 _PART = 256 * 1024
-_AHEAD = 32
+_FILE = 4096  # what a file counts beside its content
+_AHEAD = 24
 
 
 class Stage(Leftover):
@@ -56,9 +59,9 @@ class Stage(Leftover):
         self._open: set[_FileSink] = set()
         self._closed = False
         self._lock = threading.Lock()
-        self._writer: Aside[tuple[_FileSink, list[bytes | int], bool]] = Aside(
-            self._write, "write", ahead=_AHEAD, alone_from=16
-        )
+        self._jobs: list[Job] = []
+        self._waiting = 0
+        self._writer: Aside[list[Job]] = Aside(self._write_all, "write", ahead=_AHEAD, alone_from=1)
         try:
             parent.make(parent.raw(self.name))
             self.folder = parent.enter(parent.raw(self.name))
@@ -90,17 +93,26 @@ class Stage(Leftover):
         self._write((_FileSink(self, key, entry), [], True))
         self._taken.add(key)
 
-    def hand(self, sink: _FileSink, parts: list[bytes | int], *, last: bool) -> None:
-        """Take parts of a content, bytes or the sizes of holes. Raises what earlier ones raised."""
+    def hand(self, sink: _FileSink, parts: list[bytes | int], size: int, *, last: bool) -> None:
+        """Take parts of a content, ``size`` bytes and the sizes of holes. Raises what earlier ones raised."""
         with self._lock:
             if self._closed:
                 raise StorageError(self.what, "the folder for what is read was given up")
-            self._writer.put((sink, parts, last))
+            self._jobs.append((sink, parts, last))
+            self._waiting += size + _FILE
             if last:
                 self._taken.add(sink.key)
+            if self._waiting >= _PART:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        jobs, self._jobs, self._waiting = self._jobs, [], 0
+        self._writer.put(jobs)
 
     def settle(self) -> None:
         """Wait until all that was taken is written; nobody may hand over more meanwhile. Raises StorageError."""
+        with self._lock:
+            self._hand_over()
         self._writer.finish()
 
     def close(self) -> None:
@@ -120,7 +132,11 @@ class Stage(Leftover):
         with suppress(OSError):
             self._parent.remove_folder(self._parent.raw(self.name))
 
-    def _write(self, job: tuple[_FileSink, list[bytes | int], bool]) -> None:
+    def _write_all(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._write(job)
+
+    def _write(self, job: Job) -> None:
         sink, parts, last = job
         try:
             if sink.handle < 0:
@@ -173,15 +189,17 @@ class _FileSink(Sink):
         self._parts.append(piece)
         self._waiting += len(piece)
         if self._waiting >= _PART:
-            parts, self._parts, self._waiting = self._parts, [], 0
-            self._stage.hand(self, parts, last=False)
+            self._hand(last=False)
 
     def hole(self, size: int) -> None:
         self._parts.append(size)
 
     def close(self) -> None:
-        parts, self._parts = self._parts, []
-        self._stage.hand(self, parts, last=True)
+        self._hand(last=True)
+
+    def _hand(self, *, last: bool) -> None:
+        parts, size, self._parts, self._waiting = self._parts, self._waiting, [], 0
+        self._stage.hand(self, parts, size, last=last)
 
     def put(self, parts: list[bytes | int]) -> None:
         """Write parts to the file. Raises OSError, OverflowError for holes that no disk has."""
