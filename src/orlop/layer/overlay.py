@@ -96,7 +96,10 @@ class LayerTree:
                 self._nodes += 1
                 if self._nodes > self._limits.nodes:
                     raise LimitError(self.what, "paths", self._limits.nodes)
-                known.children[name] = Node(entry, folder=entry.kind == DIRECTORY)
+                is_folder = entry.kind == DIRECTORY
+                node = known.children[name] = Node(entry, folder=is_folder)
+                if is_folder and len(path) <= _SHORT and len(self._folders) < _MOST_FOLDERS:
+                    self._folders[path] = node
                 return
         if name.startswith(WHITEOUT):
             self._mark(folder, name)
