@@ -146,11 +146,11 @@ class Scanner:
         """End the archive. Raises TruncatedError if it ended before its end-of-archive block.
 
         proven: its digest is the stated one, so nothing was cut off. Then it may end behind a member, as Go's archive/tar has
-        it and as archives of padded contents alone are (the layer of tianon/true).
+        it and as archives of padded contents alone are (the layer of tianon/true), or within its padding (``umoci insert``).
         """
         at = self._base + len(self._kept)
         behind = proven and not self._kept and self._started is None and not self._local
-        if not (self._over or behind) or self._left or self._pad:
+        if not (self._over or behind) or self._left or (self._pad and not proven):
             raise TruncatedError(self.what, self._base + (self._left + self._pad or BLOCK), at)
         if any(self._kept):
             raise IntegrityError(self.what, f"something follows its end, at {self._base}")
