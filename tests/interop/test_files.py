@@ -362,3 +362,16 @@ def stated(made: Made, **options: Any) -> set[str]:
     """Return the paths that layers have entries for; folders that they only imply are not in a tar either."""
     with client() as own:
         return {node.path for node in own.files(made.locator, **options) if node.entry.offset >= 0} - {TABLE}
+
+
+def test_a_layer_that_umoci_inserted_is_read(tmp_path: Path) -> None:
+    """It writes neither the padding of the last file nor the end of the archive."""
+    umoci, image, file = program("umoci"), tmp_path / "image", tmp_path / "file"
+    file.write_text("some text")
+    run(umoci, "init", "--layout", str(image))
+    run(umoci, "new", "--image", f"{image}:1")
+    run(umoci, "insert", "--image", f"{image}:1", str(file), "/etc/file")
+    with client() as own:
+        assert own.read_file(f"oci:{image}:1", "etc/file") == b"some text"
+        own.extract(f"oci:{image}:1", str(tmp_path / "out"))
+    assert (tmp_path / "out/etc/file").read_text() == "some text"
