@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _MAGIC = b"orlopi2\n"
 _LENGTH = Struct("<Q")
 _SUM = 32
+# Blocks that wait unpacked for whoever asked for the layer to be read: some 10 MiB.
+_FRESH = 16
 
 
 _unpacked = attrgetter("unpacked")
@@ -36,12 +38,16 @@ NO_POINTS = Points()
 
 
 class Entries(Sequence["Entry"]):
-    """The members of a layer in the archive's order; one block of them is unpacked at a time."""
+    """The members of a layer in the archive's order; one block of them is unpacked at a time.
 
-    def __init__(self, blocks: Sequence[bytes], count: int) -> None:
+    fresh: blocks as they were before they were packed, by number, which are let go of when they were read once.
+    """
+
+    def __init__(self, blocks: Sequence[bytes], count: int, fresh: dict[int, list[Entry]] | None = None) -> None:
         self.blocks = tuple(blocks)
         self._count = count
         self._kept: tuple[int, list[Entry]] = (-1, [])
+        self._fresh = fresh or {}
 
     def __len__(self) -> int:
         return self._count
@@ -65,7 +71,7 @@ class Entries(Sequence["Entry"]):
     def _block(self, number: int) -> list[Entry]:
         kept, entries = self._kept  # one tuple, so that threads see both or neither
         if kept != number:
-            entries = columns.unpack(self.blocks[number])
+            entries = self._fresh.pop(number, []) or columns.unpack(self.blocks[number])
             self._kept = (number, entries)
         return entries
 
@@ -160,18 +166,23 @@ class IndexBuilder:
         self.count = 0
         self._blocks: list[bytes] = []
         self._waiting: list[Entry] = []
+        self._fresh: dict[int, list[Entry]] = {}
 
     def add(self, entry: Entry) -> None:
         """Take the next member."""
         self.count += 1
         self._waiting.append(entry)
         if len(self._waiting) == BLOCK_ENTRIES:
-            self._blocks.append(columns.pack(self._waiting))
-            self._waiting = []
+            self._pack()
 
     def finish(self) -> Entries:
         """Return the members."""
         if self._waiting:
-            self._blocks.append(columns.pack(self._waiting))
-            self._waiting = []
-        return Entries(self._blocks, self.count)
+            self._pack()
+        return Entries(self._blocks, self.count, self._fresh)
+
+    def _pack(self) -> None:
+        entries, self._waiting = self._waiting, []
+        if len(self._blocks) < _FRESH:
+            self._fresh[len(self._blocks)] = entries
+        self._blocks.append(columns.pack(entries))
