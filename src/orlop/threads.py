@@ -262,9 +262,11 @@ class ThreadRuntime(Runtime):
 
     def _hire(self) -> _Worker:
         try:
-            return self._idle.pop()
+            while not (worker := self._idle.pop()).is_alive():
+                pass  # a fork left it behind
         except IndexError:
             return _Worker()
+        return worker
 
     def _release(self, worker: _Worker) -> None:
         with self._guard:

@@ -64,17 +64,16 @@ def test_threads_may_share_one(client: Client, registry: Registry, image: Built)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_client_from_before_a_fork_says_so(client: Client, registry: Registry, image: Built) -> None:
+@pytest.mark.parametrize("method", ["manifest", "layers"])
+def test_a_client_from_before_a_fork_says_so(client: Client, registry: Registry, image: Built, method: str) -> None:
     client.manifest(f"{registry.host}/a/b:t")
+    client.layers(f"{registry.host}/a/b:t")  # a worker did that
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         said = b"nothing"
         try:
-            client.steps._session.transport  # noqa: B018
-            from orlop.threads import step
-
-            step(client.steps.manifest(f"{registry.host}/a/b:t"))
+            getattr(client, method)(f"{registry.host}/a/b:t")
         except OrlopError as error:
             said = str(error).encode()
         finally:
