@@ -219,8 +219,8 @@ def estargz(folder: Path) -> str:
     if not VECTORS:
         pytest.skip("ORLOP_VECTORS names no folder of recorded documents")
     layout = folder / "layout"
-    with tarfile.open(Path(VECTORS, "archives", "dive-oci-estargz.tar")) as tar:
-        tar.extractall(layout, filter="data")
+    layout.mkdir()
+    run("tar", "-x", "-C", str(layout), "-f", str(Path(VECTORS, "archives", "dive-oci-estargz.tar")))
     run(program("skopeo"), "copy", "-q", f"oci:{layout}", f"oci:{folder}/named:1")
     return f"oci:{folder}/named:1"
 
