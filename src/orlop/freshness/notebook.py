@@ -118,6 +118,8 @@ class Notebook:
         if observed is None or not (seen or verdicts or tags or notices or learnt):
             return
         self._blank = False
+        if notices:
+            observed.durable()
         with observed.writing():
             observed.see_all([(*name, *what) for name, what in seen.items()])
             observed.remember_all((key, record, at) for key, (record, at) in verdicts.items())

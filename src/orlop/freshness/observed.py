@@ -111,7 +111,8 @@ class Observations:
             raise _unkept(path, error) from error
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
+            # A power cut may take what was seen last, which is seen again; a killed process takes nothing.
+            self._db.execute("PRAGMA synchronous = NORMAL")
             migrate(self._db, STEPS, path)
         except BaseException as error:
             self._db.close()
@@ -128,6 +129,11 @@ class Observations:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def durable(self) -> None:
+        """Have what is written from now on survive a power cut as well, as what was told has to (W5)."""
+        if not self._db.in_transaction:
+            self._execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -262,6 +268,7 @@ class Observations:
 
     def announce(self, id_: str, receiver: str, fact: str, body: str, at: float) -> bool:
         """Put an announcement into the outbox; False when this receiver was told, or is to be told, this fact already."""
+        self.durable()
         with self.writing():
             made = self._execute(
                 "INSERT OR IGNORE INTO outbox (id, receiver, fact, body, made, due) VALUES (?, ?, ?, ?, ?, ?)",
@@ -280,11 +287,13 @@ class Observations:
 
     def delivered(self, id_: str, at: float) -> None:
         """Note that the receiver took it."""
+        self.durable()
         with self.writing():
             self._execute("UPDATE outbox SET delivered = ?, tries = tries + 1 WHERE id = ?", (at, id_))
 
     def failed(self, id_: str, next_try: float | None, reason: str) -> None:
         """Note that a try failed, and when the next is due; None gives up for good, for this reason."""
+        self.durable()
         with self.writing():
             gave_up = None if next_try is not None else reason
             values = (next_try or 0.0, gave_up, id_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orlop.errors import DigestMismatchError, InvalidDigestError, InvalidManifestError, SizeMismatchError
@@ -140,16 +141,36 @@ def descriptors(values: list[object], what: str) -> list[Descriptor]:
     """
     made = []
     for place, value in enumerate(values):
-        # Most are of three fields that are as they should be: straight through, without words for what is not wrong.
-        if type(value) is dict and len(value) == 3:
+        # Most are of three fields that are as they should be, and a platform: straight through, without words for what
+        # is not wrong.
+        if type(value) is dict and 3 <= len(value) <= 4:
             media_type, digits, size = value.get("mediaType"), value.get("digest"), value.get("size")
+            stated = value.get("platform")
             if type(media_type) is str and type(digits) is str and type(size) is int:
                 digest = find_digest(digits) if media_type in _COMMON and 0 <= size <= SIZE_LIMIT else None
-                if digest is not None:
+                if digest is not None and len(value) == 3 and stated is None:
                     made.append(_plain(media_type, digest, size))
                     continue
+                if digest is not None and type(stated) is dict and all(type(one) is str for one in stated.values()):
+                    platform = _usual_platform(tuple(stated.items()))
+                    if platform is not None:
+                        made.append(_plain(media_type, digest, size))
+                        _set_platform(made[-1], platform)
+                        continue
         made.append(Descriptor.from_json(value, what.format(place)))
     return made
+
+
+@lru_cache(maxsize=256)
+def _usual_platform(stated: tuple[tuple[str, str], ...]) -> Platform | None:
+    """Return the platform that an object of texts states, if it says nothing else and can be right."""
+    from orlop.model.platform import Platform  # as in from_json
+
+    try:
+        platform = Platform.from_json(dict(stated))
+    except InvalidManifestError:
+        return None
+    return None if platform.is_unknown or platform.to_json() != dict(stated) else platform
 
 
 def _plain(media_type: str, digest: Digest, size: int) -> Descriptor:

@@ -182,3 +182,14 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path, content: by
 def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         Observations(str(tmp_path / "none" / "observed.sqlite"))
+
+
+def test_what_is_told_is_written_through(tmp_path: Path) -> None:
+    def level(seen: Observations) -> int:
+        return int(seen._db.execute("PRAGMA synchronous").fetchone()[0])
+
+    with Observations(str(tmp_path / "seen.db")) as seen:
+        seen.see("r", "t", "linux/amd64", "d", "p", START)
+        assert level(seen) == 1
+        seen.announce("id", "receiver", "fact", "{}", START)
+        assert level(seen) == 2
