@@ -16,7 +16,7 @@ from orlop.content.tables import migrate
 from orlop.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, Self
 
     from orlop.errors import OrlopError
@@ -51,12 +51,14 @@ STEPS: tuple[tuple[str, ...], ...] = (
 
 
 # A row is (repository, tag, platform, digest, platform_digest, at).
-_LATEST = "SELECT max(first_seen) FROM sightings WHERE repository = ?1 AND tag = ?2 AND platform = ?3"
-_SAME = f"repository = ?1 AND tag = ?2 AND platform = ?3 AND platform_digest = ?5 AND first_seen = ({_LATEST})"
-_GROW = f"UPDATE sightings SET last_seen = max(last_seen, ?6), digest = ?4 WHERE {_SAME}"  # noqa: S608  # constants only
+# By name: Python 3.12 warns of numbered ones.
+_NAMES = ("repository", "tag", "platform", "digest", "moved", "at")
+_LATEST = "SELECT max(first_seen) FROM sightings WHERE repository = :repository AND tag = :tag AND platform = :platform"
+_SAME = f"repository = :repository AND tag = :tag AND platform = :platform AND platform_digest = :moved AND first_seen = ({_LATEST})"
+_GROW = f"UPDATE sightings SET last_seen = max(last_seen, :at), digest = :digest WHERE {_SAME}"  # noqa: S608  # constants only
 _BEGIN = (
-    "INSERT INTO sightings SELECT ?1, ?2, ?3, ?4, ?5, begins, begins FROM (SELECT max(?6, ifnull((SELECT last_seen + 0.001"  # noqa: S608  # constants only
-    f" FROM sightings WHERE repository = ?1 AND tag = ?2 AND platform = ?3 AND first_seen = ({_LATEST})), ?6)) AS begins)"
+    "INSERT INTO sightings SELECT :repository, :tag, :platform, :digest, :moved, begins, begins FROM (SELECT max(:at, ifnull((SELECT last_seen + 0.001"  # noqa: S608  # constants only
+    f" FROM sightings WHERE repository = :repository AND tag = :tag AND platform = :platform AND first_seen = ({_LATEST})), :at)) AS begins)"
     f" WHERE NOT EXISTS (SELECT 1 FROM sightings WHERE {_SAME})"
 )
 
@@ -149,13 +151,13 @@ class Observations:
             raise
         self._execute("COMMIT")
 
-    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+    def _execute(self, statement: str, values: Sequence[object] | Mapping[str, object] = ()) -> sqlite3.Cursor:
         try:
             return self._db.execute(statement, values)
         except sqlite3.Error as error:
             raise _unkept(self.path, error) from error
 
-    def _execute_all(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    def _execute_all(self, statement: str, rows: Sequence[Sequence[object] | Mapping[str, object]]) -> None:
         try:
             self._db.executemany(statement, rows)
         except sqlite3.Error as error:
@@ -178,10 +180,11 @@ class Observations:
 
     def see_all(self, rows: Sequence[tuple[str, str, str, str, str, float]]) -> None:
         """Note many tags at once; each row has the arguments of ``see``."""
+        named = [dict(zip(_NAMES, row, strict=True)) for row in rows]
         with self.writing():
             if self._execute("SELECT EXISTS (SELECT 1 FROM sightings)").fetchone()[0]:
-                self._execute_all(_GROW, rows)
-            self._execute_all(_BEGIN, rows)
+                self._execute_all(_GROW, named)
+            self._execute_all(_BEGIN, named)
 
     def history(self, repository: str, tag: str, platform: str) -> list[Sighting]:
         """Return the spans of a tag for one platform, oldest first."""
@@ -279,9 +282,9 @@ class Observations:
     def due(self, at: float, limit: int = 100, *, receiver: str | None = None) -> list[Announcement]:
         """Return announcements whose time has come, the oldest first. receiver: only those for this one."""
         rows = self._execute(
-            "SELECT id, receiver, body, tries FROM outbox WHERE delivered IS NULL AND gave_up IS NULL AND due <= ?2"
-            " AND (?1 IS NULL OR receiver = ?1) ORDER BY made, id LIMIT ?3",
-            (receiver, at, limit),
+            "SELECT id, receiver, body, tries FROM outbox WHERE delivered IS NULL AND gave_up IS NULL AND due <= :at"
+            " AND (:receiver IS NULL OR receiver = :receiver) ORDER BY made, id LIMIT :most",
+            {"receiver": receiver, "at": at, "most": limit},
         )
         return [Announcement(*row) for row in rows]
 
@@ -302,7 +305,7 @@ class Observations:
     def waiting(self, receiver: str | None = None) -> int:
         """Return how many announcements are still to be delivered. receiver: only those to this one."""
         row = self._execute(
-            "SELECT count(*) FROM outbox WHERE delivered IS NULL AND gave_up IS NULL AND (?1 IS NULL OR receiver = ?1)",
-            (receiver,),
+            "SELECT count(*) FROM outbox WHERE delivered IS NULL AND gave_up IS NULL AND (:receiver IS NULL OR receiver = :receiver)",
+            {"receiver": receiver},
         ).fetchone()
         return int(row[0])
