@@ -183,7 +183,8 @@ class _HttpTransport(Transport):
 
     def _key(self, url: str, options: HostOptions, calls: _Calls) -> _Key:
         # Options have many fields: to hash them once for each place is enough.
-        place = (url[: url.find("/", 8)], id(options), calls)
+        end = url.find("/", 8)
+        place = (url if end < 0 else url[:end], id(options), calls)
         found = self._keys.get(place)
         if found is None or found.options is not options:
             local = is_loopback_url(url)
@@ -218,8 +219,9 @@ class BlockingTransport(_HttpTransport):
 
     def interrupt(self) -> None:
         """End what blocked threads wait for, from another thread: requests that may be repeated begin anew, if they go on."""
-        for key in [key for key in self._clients if key.calls is _BLOCKING]:
-            self._clients.pop(key).close()
+        for key in list(self._clients):  # others may add to them meanwhile
+            if key.calls is _BLOCKING:
+                self._clients.pop(key).close()
 
     def _way(self) -> tuple[_Calls, Awaitable[None] | None]:
         departure = None if self._departure is None else self._departure()
