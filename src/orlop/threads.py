@@ -1,8 +1,9 @@
 """The runtime of the blocking client: plain threads that step coroutines, and one loop where many are under way.
 
 Nothing suspends outside a ``Loop``, so ``step`` runs any coroutine below the face to its end with one ``send``.
-The main thread never waits inside the HTTP library, which would hide Ctrl-C from it: ``call`` hands
-the coroutine to a worker and waits on a queue, which signals do interrupt. Inside a ``Loop`` everything suspends.
+What waits inside the HTTP library does not hear of Ctrl-C, so the main thread does not without help: ``call`` hands
+the coroutine to a worker and waits on a queue, which signals do interrupt, and ``ask`` has its wait ended by another
+thread. Inside a ``Loop`` everything suspends.
 """
 
 from __future__ import annotations
@@ -51,6 +52,15 @@ def step(work: Coroutine[object, object, R]) -> R:
         return result
     work.close()
     raise RuntimeError("a coroutine suspended under the blocking runtime")
+
+
+def _step_outside(work: Coroutine[object, object, R]) -> R:
+    """Step a coroutine that blocks, though this thread may be driving a loop around it."""
+    around, HERE.loop = HERE.loop, None
+    try:
+        return step(work)
+    finally:
+        HERE.loop = around
 
 
 class _Worker(threading.Thread):
@@ -173,7 +183,7 @@ class ThreadRuntime(Runtime):
             return await self._elsewhere(loop, function, args)
 
     async def _elsewhere(self, loop: Loop, function: Callable[..., R], args: tuple[object, ...]) -> R:
-        worker, over = self._hire(), loop.signal()
+        over = loop.signal()
         box: list[tuple[R | None, BaseException | None]] = []
 
         def job() -> None:
@@ -181,10 +191,9 @@ class ThreadRuntime(Runtime):
                 box.append((function(*args), None))
             except BaseException as error:  # noqa: BLE001  # handed to the task that waits
                 box.append((None, error))
-            self._idle.append(worker)
             over.wake()
 
-        worker.inbox.put(job)
+        self._begin(job)
         await over
         result, error = box.pop()
         if error is not None:
@@ -207,7 +216,7 @@ class ThreadRuntime(Runtime):
             work()
             self._idle.append(worker)
             if self._closed.is_set():
-                self.close()
+                self._dismiss()
 
         worker.inbox.put(job)
 
@@ -222,11 +231,7 @@ class ThreadRuntime(Runtime):
             from orlop.interrupts import Interrupts
 
             self._interrupts = Interrupts(self.wake)
-        around, HERE.loop = HERE.loop, None
-        try:
-            return self._interrupts.watched(partial(step, work))
-        finally:
-            HERE.loop = around
+        return self._interrupts.watched(partial(_step_outside, work))
 
     def call(self, work: Coroutine[object, object, R]) -> R:
         """Run a coroutine to its end and return its result.
@@ -235,11 +240,7 @@ class ThreadRuntime(Runtime):
         any other thread runs it itself.
         """
         if threading.current_thread() is not threading.main_thread():
-            around, HERE.loop = HERE.loop, None
-            try:
-                return step(work)
-            finally:
-                HERE.loop = around
+            return _step_outside(work)
         outbox: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
         worker = self._hire()
         worker.inbox.put(lambda: outbox.put(_settled(work)))
@@ -257,6 +258,9 @@ class ThreadRuntime(Runtime):
         self._closed.set()
         if self._interrupts is not None:
             self._interrupts.close()
+        self._dismiss()
+
+    def _dismiss(self) -> None:
         while self._idle:
             self._idle.pop().inbox.put(None)
 
@@ -268,19 +272,13 @@ class ThreadRuntime(Runtime):
             return _Worker()
         return worker
 
-    def _release(self, worker: _Worker) -> None:
-        with self._guard:
-            self._spare += 1
-        self._idle.append(worker)
-        if self._closed.is_set():
-            self.close()
-
-    def _lend(self, worker: _Worker, pool: _Pool[T, R]) -> None:
-        def job() -> None:
+    def _lend(self, pool: _Pool[T, R]) -> None:
+        def work() -> None:
             pool.work()
-            self._release(worker)
+            with self._guard:
+                self._spare += 1
 
-        worker.inbox.put(job)
+        self._begin(work)
 
     def _take(self, wanted: int) -> int:
         with self._guard:
@@ -308,7 +306,7 @@ class ThreadRuntime(Runtime):
             for index, item in enumerate(items):
                 yield _outcome(index, item, function)
             return
-        pool = _Pool(function, items, threads, lambda: self._lend(self._hire(), pool))
+        pool = _Pool(function, items, threads, lambda: self._lend(pool))
         try:
             pool.begin()
             for outcome in pool.ordered() if ordered else pool.completed():
