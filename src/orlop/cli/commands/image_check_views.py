@@ -104,9 +104,8 @@ class _Json(View):
         return f'{head},"platforms":[{platforms}]}}'
 
     def _platform(self, verdict: Verdict, about: About, extra: Extra) -> str:
-        if about is not NOTHING and about != NOTHING:
-            return encoded(platform_json(verdict, about, extra))
-        if verdict.waiting_until is not None or extra.releases is not None or extra.changes is not None:
+        more = verdict.waiting_until is not None or extra.releases is not None or extra.changes is not None
+        if more or about != NOTHING:
             return encoded(platform_json(verdict, about, extra))
         lives = extra.lives
         shown = self._texts.shared(lives, lambda: [_life_json(life) for life in lives]) if lives else ""
