@@ -200,5 +200,5 @@ def test_any_text_after_the_scheme_is_an_image_or_none(text: str) -> None:
 @given(images(), images())
 @settings(deadline=None)
 def test_a_verdict_ignores_what_annotations_a_layer_has_beside(target: PlatformImage, now: PlatformImage) -> None:
-    layers = tuple(replace(layer, annotations={**layer.annotations, "x": "y"}, size=9) for layer in now.layers)
+    layers = tuple(layer._replace(annotations={**layer.annotations, "x": "y"}, size=9) for layer in now.layers)
     assert decide(target, replace(now, layers=layers)).reason == decide(target, now).reason

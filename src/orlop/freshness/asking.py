@@ -14,8 +14,7 @@ Whoever answers need not remember: each Want is yielded once in an inquiry, and 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
 from orlop.errors import OrlopError
 from orlop.freshness.values import Absent, BaseName
@@ -34,8 +33,7 @@ CONFIG_LIMIT = 16 * 1024 * 1024
 """Most bytes of an image config."""
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(NamedTuple):
     """One document or list, and where it is.
 
     kind and the answer to it, Absent for each where it cannot be had:
@@ -66,8 +64,7 @@ class Want:
         return hash((self.kind, self.place, digest))
 
 
-@dataclass(frozen=True, slots=True)
-class ChainMatch:
+class ChainMatch(NamedTuple):
     """A known base whose layers are the image's first ``depth`` ones. digest: of the base's platform manifest, where known."""
 
     base: BaseName

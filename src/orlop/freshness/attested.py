@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import OrlopError
 from orlop.freshness import values
@@ -45,8 +44,7 @@ BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
 _ATTESTATION_TYPE = "application/vnd.docker.attestation.manifest.v1+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(NamedTuple):
     """What the statements come to.
 
     found: the base. reason: why there is none, of ``values``; "" where nothing was said. evidence: of what was looked at. inputs: the
@@ -118,7 +116,7 @@ def _read(desk: Desk, target: PlatformImage, entries: Sequence[Descriptor]) -> S
     if not statements:
         return Provenance(evidence=tuple(evidence))
     made = yield from choose_base(desk, target, statements)
-    return replace(made, evidence=(*made.evidence, *evidence))
+    return made._replace(evidence=(*made.evidence, *evidence))
 
 
 def _statements_in(manifest: Manifest) -> list[Descriptor]:

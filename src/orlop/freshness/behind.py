@@ -5,8 +5,7 @@ Rules A1 to A5 of the up-to-date check (docs/guide/freshness.md): only what was 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +17,7 @@ TOO_OLD = 631152000.0
 _FUTURE_S = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(NamedTuple):
     """Since when an image is stale. how: "observed", between ``after`` and ``until``; "estimated", at ``until``; else "unknown".
 
     source: what an estimate is taken from: ``last-modified``, ``annotation``, ``label``, ``created``. Times in seconds since 1970.
@@ -31,8 +29,7 @@ class Since:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
+class Behind(NamedTuple):
     """How far behind one platform is. updates: distinct manifests that the base's tag pointed to since, where that was
     observed; at_least: there may have been more, since watching began later.
     """
@@ -73,8 +70,7 @@ def is_date(time: float, now: float | None = None) -> bool:
     return time >= TOO_OLD and (now is None or time <= now + _FUTURE_S)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """What a minimum age makes of a newer base (A5).
 
     counts: the newest platform digest that is old enough to count, None when none is known to be. until: when the newest one

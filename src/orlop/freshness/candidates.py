@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.freshness.images import open_base, read_config
 from orlop.freshness.layers import fit, is_squashed
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from orlop.model.digest import Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A claim that was checked.
 
     evidence: the claim with its binding. base: as the claim has it. now: what its tag is; None where it has none. then: what the image was
@@ -87,7 +86,7 @@ def with_now(desk: Desk, target: PlatformImage, found: Found) -> Steps[Found]:
     """Return the same with what its tag is now."""
     if found.now is not None:
         return found
-    return replace(found, now=(yield from _now(desk, target, found.base)))
+    return found._replace(now=(yield from _now(desk, target, found.base)))
 
 
 def _now(desk: Desk, target: PlatformImage, base: BaseName) -> Steps[PlatformImage | Absent | None]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orlop.errors import ConfigError
 from orlop.freshness.tags import CODENAMES, read_tag
@@ -59,8 +59,7 @@ _ALIASES = {
 _DOTNET = frozenset({"aspnet", "runtime", "runtime-deps", "sdk", "monitor"})
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
+class Cycle(NamedTuple):
     """One release line. Dates are the last day of each kind of support; None where there is none or it is not known."""
 
     name: str
@@ -71,8 +70,7 @@ class Cycle:
     open_ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     """What is known of one product. rolling: names that have no end; ``*`` for all of it."""
 
     name: str
@@ -82,8 +80,7 @@ class Product:
     rolling: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(NamedTuple):
     """How far along its life a release is. date: the end of the best support that it has or, when all is over, that it had.
 
     days_left: until then, negative when past. source, as_of: where that is from, and of which day.
@@ -98,12 +95,11 @@ class Life:
     as_of: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """All that is known, and of which day."""
 
     as_of: dt.date | None
-    products: Mapping[str, Product] = field(default_factory=dict)
+    products: Mapping[str, Product] = MappingProxyType({})
 
     def age_days(self, today: dt.date) -> int | None:
         """Return how old the table is, None when it does not say."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import OrlopError
 from orlop.freshness.values import Absent, LayerRef, PlatformImage
@@ -33,8 +33,7 @@ EMPTY_LAYER = Digest("sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8
 _IMAGES = frozenset((*INDEX_TYPES, *IMAGE_TYPES, *SCHEMA1_TYPES))
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """An entry of an index that is an image and could not be read."""
 
     digest: Digest
@@ -57,7 +56,7 @@ def image_of(
     platform = entry.platform if entry else None
     if isinstance(manifest, ImageManifest):
         layers = tuple(
-            LayerRef(layer.digest, None, layer.size, layer.media_type, layer.annotations) for layer in manifest.layers
+            [LayerRef(layer.digest, None, layer.size, layer.media_type, layer.annotations) for layer in manifest.layers]
         )
     else:
         layers = tuple(
@@ -78,7 +77,7 @@ def with_config(image: PlatformImage, config: ImageConfig) -> PlatformImage:
     layers = image.layers
     diff_ids = diff_ids_of(config)
     if len(diff_ids) == len(layers):
-        layers = tuple(replace(layer, diff_id=diff_id) for layer, diff_id in zip(layers, diff_ids, strict=True))
+        layers = tuple(layer._replace(diff_id=diff_id) for layer, diff_id in zip(layers, diff_ids, strict=True))
     return replace(image, config=config, layers=layers, platform=_merged(image.platform, config))
 
 

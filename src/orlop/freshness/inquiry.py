@@ -5,8 +5,8 @@ It asks for the cheapest documents first, and for no more than the answer takes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.freshness import values
 from orlop.freshness.asking import Desk
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from orlop.model.digest import Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The verdict, and the base as it is and as it was, to go on from: its own base, its age, what changed in it."""
 
     verdict: Verdict
@@ -137,7 +136,7 @@ class _Search:
             claim = Evidence("chain-index", base, "confirmed", "by the chain of its layers", match.depth)
             one = yield from weigh(self._desk, self._target, claim, base)
             if one.evidence.binding != "contradicted":
-                found.append(one if one.fits else replace(one, evidence=replace(one.evidence, binding="confirmed")))
+                found.append(one if one.fits else one._replace(evidence=replace(one.evidence, binding="confirmed")))
                 break
         believed = found + [one for one in labels if one.evidence.binding == "confirmed"]
         self._evidence.extend(one.evidence for one in (*found, *labels))
@@ -157,7 +156,7 @@ class _Search:
         bound = replace(
             claim, binding="confirmed", note=walked.evidence.note, depth=walked.depth, then=walked.evidence.then
         )
-        return replace(walked, evidence=bound)
+        return walked._replace(evidence=bound)
 
     def _decided(self) -> Steps[Outcome]:
         best = self._best

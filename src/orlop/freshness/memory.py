@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orlop.errors import OrlopError
 from orlop.freshness import values
@@ -25,8 +25,7 @@ OPEN_S = 86400.0
 """Seconds that a verdict stands which more referrers, tags or known bases might change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
+class Recalled(NamedTuple):
     """Verdicts of an earlier run. kept: those that could not be asked again, as they were, by the image's digest. at: when."""
 
     verdicts: tuple[Verdict, ...]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.content.tables import migrate
 from orlop.errors import StorageError
@@ -53,6 +53,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
 # A row is (repository, tag, platform, digest, platform_digest, at).
 # By name: Python 3.12 warns of numbered ones.
 _NAMES = ("repository", "tag", "platform", "digest", "moved", "at")
+_NAME, _KEY = itemgetter(0, 1, 2), itemgetter(0)
 _LATEST = "SELECT max(first_seen) FROM sightings WHERE repository = :repository AND tag = :tag AND platform = :platform"
 _SAME = f"repository = :repository AND tag = :tag AND platform = :platform AND platform_digest = :moved AND first_seen = ({_LATEST})"
 _GROW = f"UPDATE sightings SET last_seen = max(last_seen, :at), digest = :digest WHERE {_SAME}"  # noqa: S608  # constants only
@@ -63,8 +64,7 @@ _BEGIN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """One span in which a tag was seen to point to one platform manifest. digest: what the tag itself named, often an index's."""
 
     digest: str
@@ -73,8 +73,7 @@ class Sighting:
     last_seen: float
 
 
-@dataclass(frozen=True, slots=True)
-class KnownBase:
+class KnownBase(NamedTuple):
     """A base that was met before, found again by a chain id of ``layers`` layers."""
 
     chain: str
@@ -85,8 +84,7 @@ class KnownBase:
     platform_digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(NamedTuple):
     """Something to tell a receiver. id: stays the same through all tries. tries: how many there were."""
 
     id: str
@@ -112,6 +110,8 @@ class Observations:
         except sqlite3.Error as error:
             raise _unkept(path, error) from error
         try:
+            # Of a new file only. A verdict takes 2 KB, of which smaller pages would put a part on a page of its own.
+            self._db.execute("PRAGMA page_size = 16384")
             self._db.execute("PRAGMA journal_mode = WAL")
             # A power cut may take what was seen last, which is seen again; a killed process takes nothing.
             self._db.execute("PRAGMA synchronous = NORMAL")
@@ -180,10 +180,16 @@ class Observations:
 
     def see_all(self, rows: Sequence[tuple[str, str, str, str, str, float]]) -> None:
         """Note many tags at once; each row has the arguments of ``see``."""
-        named = [dict(zip(_NAMES, row, strict=True)) for row in rows]
+        rows = sorted(rows, key=_NAME)  # in the table's order, its pages are filled one after the other
         with self.writing():
-            if self._execute("SELECT EXISTS (SELECT 1 FROM sightings)").fetchone()[0]:
-                self._execute_all(_GROW, named)
+            begun = self._execute("SELECT EXISTS (SELECT 1 FROM sightings)").fetchone()[0]
+            if not begun and len(set(map(_NAME, rows))) == len(rows):
+                self._execute_all(
+                    "INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row, row[-1]) for row in rows]
+                )
+                return
+            named = [dict(zip(_NAMES, row, strict=True)) for row in rows]
+            self._execute_all(_GROW, named)
             self._execute_all(_BEGIN, named)
 
     def history(self, repository: str, tag: str, platform: str) -> list[Sighting]:
@@ -254,7 +260,7 @@ class Observations:
         """Keep many verdicts at once; each row has the arguments of ``remember``, the verdict perhaps as JSON text."""
         made = [
             (*key, verdict if isinstance(verdict, str) else json.dumps(verdict, separators=(",", ":")), at)
-            for key, verdict, at in rows
+            for key, verdict, at in sorted(rows, key=_KEY)
         ]
         with self.writing():
             self._execute_all("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", made)

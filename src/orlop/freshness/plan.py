@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import InputError
 from orlop.freshness.values import RULES, BaseName, Options
@@ -42,8 +42,7 @@ class CheckOptions:
         return "".join("01"[flag] for flag in flags) + f" {self.family_limit}"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One image to check. subject: its name. bases: those given by hand. wish: which platforms of it."""
 
     subject: str

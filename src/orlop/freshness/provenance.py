@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import InvalidDocumentError, OrlopError
 from orlop.freshness.excerpt import excerpt
@@ -63,8 +62,7 @@ _WISH: Wish = {
 _PURL = re.compile(r"pkg:(docker|oci)/([^?#]+)(?:\?([^#]*))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class BuildImage:
+class BuildImage(NamedTuple):
     """An image that took part in a build. base: its name, with the digest that it resolved to, normally an index's."""
 
     base: BaseName
@@ -72,8 +70,7 @@ class BuildImage:
     is_frontend: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A provenance statement. subjects: the digests that it is about. is_buildkit: whether its builder lists every image that took part."""
 
     predicate_type: str
@@ -167,6 +164,8 @@ def image_of_purl(uri: str) -> BuildImage | None:
     ``pkg:docker/`` holds the name as Docker abbreviates it, its tag as version, and ``digest`` where it was pinned. ``pkg:oci/`` with a
     ``repository_url`` holds the digest as version, and the tag as a qualifier. Rule: package-url, docker and oci types; BuildKit, util/purl.
     """
+    from urllib.parse import parse_qsl, unquote  # most checks meet no provenance, and this costs each of them 1 ms
+
     match = _PURL.match(uri)
     if match is None or _is_no_image(uri):
         return None

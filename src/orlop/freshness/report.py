@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orlop.freshness.values import Absent, BaseName, BuildInput, Evidence, Verdict, platform_text
 from orlop.model.digest import Digest
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from orlop.freshness.behind import Behind, Waiting
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(NamedTuple):
     """What is known of one platform beside its verdict; None each where it was not asked for or is not known.
 
     behind: since when, and by how many updates. waiting: what a minimum age makes of a newer base. kept: where the base could not

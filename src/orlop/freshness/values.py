@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from orlop.errors import (
     InputError,
@@ -70,16 +71,20 @@ AbsentKind = Literal["not-found", "no-repository", "unreadable", "too-large", "i
 
 SCRATCH = "scratch"
 
+_NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class LayerRef:
+
+class LayerRef(NamedTuple):
     """One layer, bottom first in its image. size: in bytes as stored, -1 where it is not stated."""
 
     digest: Digest
     diff_id: Digest | None = None
     size: int = -1
     media_type: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = _NO_ANNOTATIONS
+
+    def __hash__(self) -> int:
+        return hash((self.digest, self.size))
 
 
 @dataclass(frozen=True, slots=True)

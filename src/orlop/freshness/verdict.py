@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.freshness import values
 from orlop.freshness.asking import Desk, unanswered
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 PACKAGES_HINT = "its layers say nothing; compare the packages of both images instead"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """Everything that a verdict is made of.
 
     then: what the image was built on: its platform image, or the digest alone where that is not served any more, or None. depth: how

@@ -147,18 +147,27 @@ def descriptors(values: list[object], what: str) -> list[Descriptor]:
             media_type, digits, size = value.get("mediaType"), value.get("digest"), value.get("size")
             stated = value.get("platform")
             if type(media_type) is str and type(digits) is str and type(size) is int:
-                digest = find_digest(digits) if media_type in _COMMON and 0 <= size <= SIZE_LIMIT else None
-                if digest is not None and len(value) == 3 and stated is None:
-                    made.append(_plain(media_type, digest, size))
-                    continue
-                if digest is not None and type(stated) is dict and all(type(one) is str for one in stated.values()):
+                if len(value) == 3 and stated is None:
+                    usual = _usual(media_type, digits, size)
+                    if usual is not None:
+                        made.append(usual)
+                        continue
+                elif type(stated) is dict and all(type(one) is str for one in stated.values()):
                     platform = _usual_platform(tuple(stated.items()))
-                    if platform is not None:
+                    digest = find_digest(digits) if media_type in _COMMON and 0 <= size <= SIZE_LIMIT else None
+                    if platform is not None and digest is not None:
                         made.append(_plain(media_type, digest, size))
                         _set_platform(made[-1], platform)
                         continue
         made.append(Descriptor.from_json(value, what.format(place)))
     return made
+
+
+@lru_cache(maxsize=4096)
+def _usual(media_type: str, digits: str, size: int) -> Descriptor | None:
+    """Return the descriptor of these fields alone, if it can be right: images of one base share most of their layers."""
+    digest = find_digest(digits) if media_type in _COMMON and 0 <= size <= SIZE_LIMIT else None
+    return None if digest is None else _plain(media_type, digest, size)
 
 
 @lru_cache(maxsize=256)

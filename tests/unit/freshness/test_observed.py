@@ -49,6 +49,29 @@ def test_a1_the_index_may_move_while_the_platform_stays(seen: Observations) -> N
     assert span.digest == "index-2"
 
 
+def test_a1_many_at_once_are_kept_like_one_after_the_other(seen: Observations) -> None:
+    first = [(R, tag, P, f"i-{tag}", f"p-{tag}", START) for tag in ("c", "a", "b")]
+    seen.see_all(first)
+    seen.see_all(
+        [(R, tag, P, f"i-{tag}", moved, START + DAY) for tag, moved in (("b", "p-b"), ("d", "p-d"), ("a", "x"))]
+    )
+    spans = {tag: [(one.platform_digest, one.last_seen) for one in seen.history(R, tag, P)] for tag in "abcd"}
+    assert spans == {
+        "a": [("p-a", START), ("x", START + DAY)],
+        "b": [("p-b", START + DAY)],
+        "c": [("p-c", START)],
+        "d": [("p-d", START + DAY)],
+    }
+
+
+def test_a1_one_tag_twice_in_the_first_rows_of_a_file_is_two_sightings(seen: Observations) -> None:
+    seen.see_all([(R, T, P, "index-a", "a", START), (R, T, P, "index-b", "b", START + DAY)])
+    assert [(one.platform_digest, one.first_seen) for one in seen.history(R, T, P)] == [
+        ("a", START),
+        ("b", START + DAY),
+    ]
+
+
 def test_an_earlier_clock_shortens_no_span(seen: Observations) -> None:
     watch(seen, "a", "b")
     seen.see(R, T, P, "i", "c", START - DAY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.cli.batch import LINE_LIMIT
@@ -37,15 +36,14 @@ class Inputs(NamedTuple):
     kubernetes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One image to check. platform: the one that a file wants of it. where: what names it. error: why it cannot be asked for."""
 
     text: str
     bases: tuple[str, ...] = ()
     platform: str = ""
     where: Where | None = None
-    error: OrlopError | None = field(default=None, compare=False)
+    error: OrlopError | None = None
 
     @property
     def wish(self) -> PlatformSelector | None:
@@ -114,7 +112,7 @@ class Targets:
             try:
                 wanted = target.platform if target.wish else ""
             except InputError as error:
-                wanted, target = "", replace(target, error=error)
+                wanted, target = "", target._replace(error=error)
             by_platform.setdefault(wanted, []).append(target)
         for targets in by_platform.values():
             yield targets[0].wish if targets[0].error is None else None, Group(targets)
@@ -157,7 +155,7 @@ def targets_of(app: App, words: Sequence[str], bases: Sequence[str], inputs: Inp
             raise usage("--from-file is instead of TARGET, --dockerfile, --compose and --kubernetes")
         return Targets(app, _listed(from_file, tuple(bases)), many=True)
     if files and not words:
-        return Targets(app, [replace(one, bases=tuple(bases)) for one in _of_files(app, inputs)], many=True)
+        return Targets(app, [one._replace(bases=tuple(bases)) for one in _of_files(app, inputs)], many=True)
     if not words:
         raise usage("a TARGET is missing; or --from-file, --dockerfile, --compose or --kubernetes name many").with_hint(
             "a TARGET is [registry/]repository[:tag][@digest], a pattern of tags such as repo:3.*, or a locator such as oci:DIR"
@@ -195,11 +193,11 @@ def _fitting(client: Client, target: Target) -> Iterator[Target]:
         for tag in client.tags(repository):
             if fnmatchcase(tag.value, pattern):
                 any_ = True
-                yield replace(target, text=f"{repository}:{tag.value}")
+                yield target._replace(text=f"{repository}:{tag.value}")
         if not any_:
-            yield replace(target, error=ManifestNotFoundError(pattern, repository, "no tag fits the pattern"))
+            yield target._replace(error=ManifestNotFoundError(pattern, repository, "no tag fits the pattern"))
     except OrlopError as error:
-        yield replace(target, error=error)
+        yield target._replace(error=error)
 
 
 # --- lists -------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from orlop.freshness.report import About
@@ -29,33 +29,30 @@ class Where(NamedTuple):
         return f"{self.file}:{self.line}" if self.line else f"{self.file} {self.inside}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
+class Extra(NamedTuple):
     """What else is known of one platform. lives: ends of life of what the base is. releases: how many newer ones, by kind of step.
 
     counted: all of the releases were compared. changes: what differs between the base then and now.
     """
 
     lives: tuple[Life, ...] = ()
-    releases: Mapping[str, int] | None = field(default=None, hash=False)
+    releases: Mapping[str, int] | None = None
     counted: bool = True
     changes: Changes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """What the base of an image would bring. packages: (change, name, before, after). files: counts by kind of change.
 
     trouble: why it could not be found out, in words.
     """
 
     packages: tuple[tuple[str, str, str, str], ...] = ()
-    files: Mapping[str, int] = field(default_factory=dict, hash=False)
+    files: Mapping[str, int] = MappingProxyType({})
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One image of a summary. unknown_as: what undecided counts as. extras: in the order of the report's platforms, or none."""
 
     report: Report
