@@ -84,11 +84,15 @@ gzip_decoder: Callable[[], Decoder]
 zlib_compress: Callable[[bytes], bytes]
 """Deflates in the least time, for what is kept a while here."""
 
+raw_decoder: Callable[[bytes], Any]
+"""Makes a ``zlib.decompressobj`` of deflate data without a frame, from the 32 KiB that came out before."""
+
 try:
     from isal import igzip_lib, isal_zlib
 except ImportError:  # no wheel for this platform
     gzip_decoder = ZlibDecoder
     zlib_compress = partial(zlib.compress, level=1)
+    raw_decoder = partial(zlib.decompressobj, -15)
     _GZIP_FAULTS: tuple[type[Exception], ...] = (zlib.error,)
 else:
 
@@ -124,10 +128,11 @@ else:
 
     gzip_decoder = IsalDecoder
     zlib_compress = partial(isal_zlib.compress, level=1)
+    raw_decoder = partial(isal_zlib.decompressobj, -15)
     _isal_error: Any = igzip_lib.IsalError  # its stub calls the class an instance
     _GZIP_FAULTS = (zlib.error, _isal_error)
 
-GZIP_FAULTS = (*_GZIP_FAULTS, EOFError, ValueError)
+GZIP_FAULTS: tuple[type[Exception], ...] = (*_GZIP_FAULTS, EOFError, ValueError)
 """What a gzip decoder raises for bytes that are none."""
 
 

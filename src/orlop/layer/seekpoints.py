@@ -6,13 +6,12 @@ it is looked for, inflated, and compared with what came out; only what agrees fo
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.layer.aside import Aside
 from orlop.layer.blocks import SLICE, dynamic_blocks, stored_blocks
-from orlop.layer.decoders import zlib_compress
+from orlop.layer.decoders import GZIP_FAULTS, raw_decoder, zlib_compress
 from orlop.layer.deflate import STORED, WINDOW, aligned
 from orlop.layer.points import Point, Points
 
@@ -38,7 +37,7 @@ STRETCH = 288 * 1024
 _STEP, _FAR_STEP = 32 * 1024, 96 * 1024
 _OUTPUT_LIMIT = 4 * MIB  # what may come out of a stretch, and as much again of its last step
 _PROOF = 8 * 1024  # least packed bytes behind a block that have to come out as they did
-# isal gives a byte or two only with the next input; zlib does not, so that counts of the two differ by as much.
+# Decoders may give a byte or two only with the next input.
 _HELD_BACK = 4
 _REPEATS = 1024
 _NEAR = 96 * 1024  # packed bytes in which a block mostly begins
@@ -48,14 +47,26 @@ _NATURAL_APART = 128 * 1024
 
 class Stretch(NamedTuple):
     """A part of the layer: packed bytes from ``start`` on; ``cuts``, where in them how much had come out, each offset from
-    the layer's beginning; ``output``, what came out from the offset ``base`` on, at least a window before the first cut.
+    the layer's beginning; ``pieces``, what came out from the offset ``base`` on, at least a window before the first cut.
     """
 
     start: int
     data: bytes
     cuts: list[tuple[int, int]]
     base: int
-    output: bytes
+    pieces: list[bytes]
+
+    def output(self, start: int, end: int) -> bytes:
+        """Return what came out between two offsets, from ``base`` on where the first one is before it."""
+        start, end = max(start - self.base, 0), end - self.base
+        found = []
+        for piece in self.pieces:
+            if start < len(piece):
+                found.append(piece[start:end])
+            start, end = max(start - len(piece), 0), end - len(piece)
+            if end <= 0:
+                break
+        return b"".join(found)
 
 
 class Parts(NamedTuple):
@@ -69,17 +80,12 @@ class Parts(NamedTuple):
     def joined(self, most: int) -> Stretch:
         """Return the first ``most`` packed bytes as one."""
         cuts = [cut for cut in self.cuts if cut[0] <= self.cuts[0][0] + most]
-        count = len(cuts) - 1
-        taken, size = 0, cuts[-1][1] - self.base
-        while size > 0:
-            size -= len(self.pieces[taken])
-            taken += 1
-        return Stretch(cuts[0][0], b"".join(self.packed[:count]), cuts, self.base, b"".join(self.pieces[:taken]))
+        return Stretch(cuts[0][0], b"".join(self.packed[: len(cuts) - 1]), cuts, self.base, self.pieces)
 
 
-def find(stretch: Stretch) -> Point | None:
-    """Return the first block of the stretch that can be proven, None if there is none."""
-    starts = range(0, len(stretch.data) - _PROOF, SLICE)
+def find(stretch: Stretch, begin: int = 0) -> Point | None:
+    """Return the first block of the stretch that can be proven, None if there is none. begin: packed bytes to leave out."""
+    starts = range(begin, len(stretch.data) - _PROOF, SLICE)
     for first in starts:
         for at in stored_blocks(stretch.data, first, first + SLICE):
             point = _proven(stretch, at * 8, stored=True)
@@ -114,23 +120,23 @@ def _proven(stretch: Stretch, bit: int, *, stored: bool) -> Point | None:
     if not length:
         return None
     for held in range(_HELD_BACK):
-        at = cut[1] - length + held - stretch.base
-        window = stretch.output[max(at - WINDOW, 0) : at]
-        end = cut[1] - stretch.base
-        if at >= 0 and (_inflated(data, window, most) or b"")[: end - at] == stretch.output[at:end]:
+        at = cut[1] - length + held
+        if at < stretch.base:
+            continue
+        window, output = stretch.output(at - WINDOW, at), stretch.output(at, cut[1])
+        if (_inflated(data, window, most) or b"")[: len(output)] == output:
             # What repeats itself may agree in a wrong place as well.
-            sample = stretch.output[at : at + _REPEATS]
-            if stretch.output.find(sample, at + 1, at + 2 * _REPEATS) >= 0:
+            if output.find(output[:_REPEATS], 1, 2 * _REPEATS) >= 0:
                 return None
-            return Point(stretch.start * 8 + bit, at + stretch.base, zlib_compress(window), stored)
+            return Point(stretch.start * 8 + bit, at, zlib_compress(window), stored)
     return None
 
 
 def _inflated(data: bytes, window: bytes, most: int) -> bytes | None:
-    inflater = zlib.decompressobj(-15, zdict=window)
+    inflater = raw_decoder(window)
     try:
         output = inflater.decompress(data, most + _HELD_BACK)
-    except zlib.error:
+    except GZIP_FAULTS:
         return None
     return None if inflater.eof or inflater.unconsumed_tail else output
 
@@ -234,7 +240,7 @@ class SeekPoints:
         if self._pause:
             self._pause -= 1
             return
-        point = find(parts.joined(_NEAR)) or find(parts.joined(2 * STRETCH))
+        point = find(parts.joined(_NEAR)) or find(parts.joined(2 * STRETCH), _NEAR - 2 * _PROOF)
         if point is not None:
             self._found.append(point)
             self._misses = 0
