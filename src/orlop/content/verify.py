@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from orlop.content.backlog import Backlog
 from orlop.errors import DigestMismatchError, SizeMismatchError, TruncatedError
 from orlop.model.digest import Hasher
 
@@ -31,11 +32,22 @@ class Verifier:
     """Checks bytes against a digest and, when it is known, a size in bytes.
 
     Beyond the first 4 MiB the hash has a thread of its own (hashlib frees the interpreter), so that receiving, hashing
-    and writing go on side by side; not on one or two cores, which are busy without it, and where bytes that just came are
-    hashed in less time. Call ``finish`` or ``close`` in the end.
+    and writing go on side by side; on two cores, threads that wait for others are asked to help (``Backlog``). Call
+    ``finish`` or ``close`` in the end.
     """
 
-    __slots__ = ("_hasher", "_inbox", "_may_start", "_places", "_thread", "digest", "received", "size", "what")
+    __slots__ = (
+        "_backlog",
+        "_hasher",
+        "_inbox",
+        "_may_start",
+        "_places",
+        "_thread",
+        "digest",
+        "received",
+        "size",
+        "what",
+    )
 
     def __init__(self, what: str, digest: Digest, size: int | None) -> None:
         self.what, self.digest, self.size = what, digest, size
@@ -43,6 +55,7 @@ class Verifier:
         self._hasher = Hasher(digest.algorithm)
         self._may_start = True
         self._thread: Thread | None = None
+        self._backlog: Backlog | None = None
         self._inbox: SimpleQueue[bytes | None]
         self._places: SimpleQueue[None]
 
@@ -54,12 +67,16 @@ class Verifier:
         if self._thread is not None:
             self._places.get()
             self._inbox.put(chunk)
+        elif self._backlog is not None:
+            self._backlog.put(chunk)
         else:
             self._hasher.update(chunk)
             if self._may_start and self.received >= _ALONE_FROM:
                 self._may_start = False
                 if cores() > _BUSY_CORES:
                     self._start()
+                elif cores() == _BUSY_CORES:
+                    self._backlog = Backlog(self._hasher.update)
 
     def _start(self) -> None:
         from queue import SimpleQueue
@@ -81,7 +98,10 @@ class Verifier:
         self._thread.start()
 
     def close(self) -> None:
-        """End the hash's thread; what was fed is hashed."""
+        """End the hash's thread."""
+        backlog, self._backlog = self._backlog, None
+        if backlog is not None:
+            backlog.close()
         thread, self._thread = self._thread, None
         if thread is not None:
             self._inbox.put(None)
@@ -89,6 +109,8 @@ class Verifier:
 
     def finish(self) -> None:
         """End the stream. Raises TruncatedError for too few bytes, DigestMismatchError for other ones."""
+        if self._backlog is not None:
+            self._backlog.settle()
         self.close()
         if self.size is not None and self.received < self.size:
             raise TruncatedError(self.what, self.size, self.received)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from orlop.content.backlog import Helper
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
@@ -52,14 +54,20 @@ class Aside(Generic[T]):
         self._thread.start()
 
     def _run(self) -> None:
-        while (item := self._inbox.get()) is not None:
-            if self._error is None:
-                try:
-                    self._work(item[0])
-                except BaseException as error:  # noqa: BLE001  # the caller's to hear
-                    self._error = error
-            del item
-            self._places.put(None)
+        with Helper() as helper:
+            while True:
+                while self._inbox.empty() and helper.help():
+                    pass
+                item = self._inbox.get()
+                if item is None:
+                    return
+                if self._error is None:
+                    try:
+                        self._work(item[0])
+                    except BaseException as error:  # noqa: BLE001  # the caller's to hear
+                        self._error = error
+                del item
+                self._places.put(None)
 
     def close(self) -> None:
         """End the thread when what was handed over is done."""

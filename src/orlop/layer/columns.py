@@ -12,7 +12,6 @@ import sys
 import zlib
 from array import array
 from contextlib import suppress
-from functools import partial
 from struct import Struct, error
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from orlop.layer.entry import (
     NO_XATTRS,
     SYMLINK,
     Entry,
+    entry_of,
 )
 
 if TYPE_CHECKING:
@@ -46,11 +46,12 @@ _WIDTHS = {"B": 1, "H": 2, "I": 4, "q": 8}
 _LENGTH = Struct("<Q")
 _SAME = Struct("<q")
 _HASH = Struct("32s")
-_LEVEL = 3
 
 
 def pack(entries: Sequence[Entry]) -> bytes:
     """Return the bytes of a block."""
+    from orlop.layer.decoders import zlib_compress  # what only reads an index does without the decoders
+
     columns = dict(zip(Entry._fields, zip(*entries, strict=True), strict=True))
     parts = [_LENGTH.pack(len(entries)), bytes([_NUMBER[kind] for kind in columns["kind"]])]
     parts += [_numbers(columns[name]) for name in _NUMBERS]
@@ -65,7 +66,7 @@ def pack(entries: Sequence[Entry]) -> bytes:
         if one.xattrs or one.sparse is not None
     }
     parts.append(json.dumps(rare).encode() if rare else b"")
-    deflated = zlib.compress(b"".join(parts), _LEVEL)
+    deflated = zlib_compress(b"".join(parts))
     return b"".join([_LENGTH.pack(len(deflated)), deflated, *columns["sha256"]])
 
 
@@ -120,8 +121,7 @@ def _unpacked(block: bytes) -> list[Entry]:
             if pieces is not None:
                 sparse[int(row)] = tuple((int(offset), int(length)) for offset, length in pieces)
     columns["xattrs"], columns["sparse"] = xattrs, sparse
-    # Entry._make is Python; this is not.
-    return list(map(partial(tuple.__new__, Entry), zip(*(columns[name] for name in Entry._fields), strict=True)))
+    return list(map(entry_of, zip(*(columns[name] for name in Entry._fields), strict=True)))
 
 
 def _numbers(values: Sequence[int]) -> bytes:

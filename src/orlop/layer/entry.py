@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 FILE = "file"
 DIRECTORY = "dir"
@@ -54,6 +55,10 @@ class Entry(NamedTuple):
     def mtime(self) -> float:
         """Seconds since 1970; ``mtime_ns`` is exact."""
         return self.mtime_ns / 1_000_000_000
+
+
+entry_of: Callable[[Iterable[object]], Entry] = partial(tuple.__new__, Entry)
+"""Makes an Entry of all its fields in their order, unchecked, in half of what a call of the class takes."""
 
 
 def clean(path: str) -> str:

@@ -21,6 +21,7 @@ from orlop.layer.entry import (
     SYMLINK,
     Entry,
     clean,
+    entry_of,
 )
 from orlop.layer.limits import DEFAULT_LIMITS
 from orlop.layer.sinks import SparseSink
@@ -222,25 +223,28 @@ class Scanner:
             return None
         self.count += 1
         mode, uid, gid, uname, gname, major, minor = alike
-        return Entry(
-            clean(raw),
-            kind,
-            mode & 0o7777,
-            uid,
-            gid,
-            uname,
-            gname,
-            size,
-            mtime * 1_000_000_000,
-            link,
-            major,
-            minor,
-            NO_XATTRS,
-            start,
-            after,
-            size,
-            None,
-            raw,
+        return entry_of(
+            (
+                clean(raw),
+                kind,
+                mode & 0o7777,
+                uid,
+                gid,
+                uname,
+                gname,
+                size,
+                mtime * 1_000_000_000,
+                link,
+                major,
+                minor,
+                NO_XATTRS,
+                start,
+                after,
+                size,
+                None,
+                raw,
+                b"",
+            )
         )
 
     def _entry(
