@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST = 4096
 _MOST_OF_ONE = 8
+_LONGEST = 1024  # characters of an annotation: names and digests have fewer
 
 
 class _Known(NamedTuple):
@@ -57,7 +58,7 @@ class Alike:
         except OrlopError:
             return None
         texts = tuple([texts.get(name, "") for texts in said for name in (BASE_NAME, BASE_DIGEST)])
-        return (image.platform, texts) if any(texts) else None
+        return (image.platform, texts) if any(texts) and max(map(len, texts)) <= _LONGEST else None
 
     def find(self, key: Key, image: PlatformImage) -> tuple[Verdict, Trace] | None:
         """Return the verdict on an image that is like one before, and what it hung on."""

@@ -147,12 +147,12 @@ def descriptors(values: list[object], what: str) -> list[Descriptor]:
             media_type, digits, size = value.get("mediaType"), value.get("digest"), value.get("size")
             stated = value.get("platform")
             if type(media_type) is str and type(digits) is str and type(size) is int:
-                if len(value) == 3 and stated is None:
-                    usual = _usual(media_type, digits, size)
+                if len(value) == 3 and stated is None and len(digits) <= _SHORT and media_type in _COMMON:
+                    usual = _usual(media_type, digits, size) if 0 <= size <= SIZE_LIMIT else None
                     if usual is not None:
                         made.append(usual)
                         continue
-                elif type(stated) is dict and all(type(one) is str for one in stated.values()):
+                elif type(stated) is dict and len(stated) <= _FEW and all(map(_is_short, (*stated, *stated.values()))):
                     platform = _usual_platform(tuple(stated.items()))
                     digest = find_digest(digits) if media_type in _COMMON and 0 <= size <= SIZE_LIMIT else None
                     if platform is not None and digest is not None:
@@ -163,10 +163,18 @@ def descriptors(values: list[object], what: str) -> list[Descriptor]:
     return made
 
 
+# What is remembered comes from outside: short texts alone, and few of them, so that its memory is bounded.
+_SHORT, _FEW = 160, 8
+
+
+def _is_short(one: object) -> bool:
+    return type(one) is str and len(one) <= _SHORT
+
+
 @lru_cache(maxsize=4096)
 def _usual(media_type: str, digits: str, size: int) -> Descriptor | None:
     """Return the descriptor of these fields alone, if it can be right: images of one base share most of their layers."""
-    digest = find_digest(digits) if media_type in _COMMON and 0 <= size <= SIZE_LIMIT else None
+    digest = find_digest(digits)
     return None if digest is None else _plain(media_type, digest, size)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orlop.errors import InvalidManifestError
+from orlop.model import descriptor
 from orlop.model.descriptor import Descriptor, descriptors
 
 DIGEST = "sha256:" + "a" * 64
@@ -59,3 +60,15 @@ def test_what_is_wrong_is_named_by_its_place(value: Any) -> None:
     with pytest.raises(InvalidManifestError) as listed:
         descriptors([PLAIN, value], "entry {}")
     assert str(listed.value) == str(alone.value)
+
+
+def test_long_texts_are_not_remembered() -> None:
+    long = "a" * 100_000
+    before = descriptor._usual.cache_info().misses, descriptor._usual_platform.cache_info().misses
+    for wrong in ({**PLAIN, "digest": long}, {**PLAIN, "mediaType": long}, {**PLAIN, "size": 2**200}):
+        with pytest.raises(InvalidManifestError):
+            descriptors([wrong] if wrong["mediaType"] != long else [{**wrong, "digest": long}], "entry {}")
+    for platform in ({"os": "linux", "architecture": "amd64", "own": long}, {"os": "linux", long: "amd64"}):
+        value: dict[str, object] = {**PLAIN, "platform": platform}
+        assert descriptors([value], "entry {}") == [Descriptor.from_json(value)]
+    assert (descriptor._usual.cache_info().misses, descriptor._usual_platform.cache_info().misses) == before
