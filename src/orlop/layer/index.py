@@ -20,7 +20,7 @@ from orlop.layer.points import Point, Points
 from orlop.model.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from orlop.layer.entry import Entry
 
@@ -170,9 +170,12 @@ class IndexBuilder:
 
     def add(self, entry: Entry) -> None:
         """Take the next member."""
-        self.count += 1
-        self._waiting.append(entry)
-        if len(self._waiting) == BLOCK_ENTRIES:
+        self.extend((entry,))
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Take the next members."""
+        self._waiting += entries
+        while len(self._waiting) >= BLOCK_ENTRIES:
             self._pack()
 
     def finish(self) -> Entries:
@@ -182,7 +185,8 @@ class IndexBuilder:
         return Entries(self._blocks, self.count, self._fresh)
 
     def _pack(self) -> None:
-        entries, self._waiting = self._waiting, []
+        entries, self._waiting = self._waiting[:BLOCK_ENTRIES], self._waiting[BLOCK_ENTRIES:]
+        self.count += len(entries)
         if len(self._blocks) < _FRESH:
             self._fresh[len(self._blocks)] = entries
         self._blocks.append(columns.pack(entries))

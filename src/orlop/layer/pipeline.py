@@ -58,7 +58,7 @@ class Pass:
         self._hashed = hashed
         self._digest, self._size, self._diff_id = digest, size, diff_id
         self._inflater = Inflater(what, limits=limits)
-        self._scanner = Scanner(what, wanted=wanted, limits=limits)
+        self._scanner = Scanner(what, wanted=wanted, limits=limits, hashed=hashed)
         self._contents = Contents(diff_id.algorithm if diff_id else "sha256")
         self._batch: Batch = []
         self._waiting = 0
@@ -138,22 +138,23 @@ class Contents:
         self._holes = 0
 
     def take(self, piece: bytes, entries: list[Entry]) -> None:
-        """Take a piece, and the members whose headers ended in it."""
+        """Take a piece, and the members whose headers ended in it, files with their ``sha256`` where it is known."""
         self._whole.update(piece)
         view = memoryview(piece)
         start, end = self._at, self._at + len(piece)
         self._at = end
-        self._waiting += entries
+        waiting = self._waiting
+        waiting += entries
         done = 0
-        for entry in self._waiting:
-            if entry.kind == FILE:
+        for entry in waiting:
+            if not entry.sha256 and entry.kind == FILE:
                 hashed = self._hashed(entry, view, start, end)
                 if hashed is None:
                     break
-                entry = hashed
-            self._builder.add(entry)
+                waiting[done] = hashed
             done += 1
-        del self._waiting[:done]
+        self._builder.extend(waiting[:done])
+        del waiting[:done]
 
     def _hashed(self, entry: Entry, view: memoryview, start: int, end: int) -> Entry | None:
         """Hash what the piece holds of a file; return the entry when that was its end."""

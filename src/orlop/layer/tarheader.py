@@ -16,8 +16,8 @@ SIZE_LIMIT = 2**63 - 1
 
 _FIELDS = Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x")
 _ADLER = 65521
-_NUMBERS_KEPT = 4096
-_ENDS = b"\0 "
+NUMBERS_KEPT = 4096
+"""Most fields that are remembered with what they say."""
 
 
 class Header(NamedTuple):
@@ -43,18 +43,19 @@ def is_header(block: bytes) -> bool:
         stated = _number(block[148:156])
     except ValueError:
         return False
-    if _sums_to(block, stated):
+    if sums_to(block, stated):
         return True
     rest = block[:148] + block[156:]
     unsigned = sum(rest) + 256
     return stated in {unsigned, unsigned - 256 * sum(byte > 127 for byte in rest)}  # Sun's signed sum
 
 
-def _sums_to(block: bytes, stated: int) -> bool:
-    """Whether the bytes have a sum, told where it is not large, as that of the header of a text name."""
+def sums_to(data: bytes, stated: int, at: int = 0) -> bool:
+    """Whether the header at an offset has a checksum, told where it is not large, as that of the header of a text name."""
     # The field itself counts as eight spaces. Adler-32's lower half is one more than the sum of the bytes, modulo 65521:
     # exact for a sum below that.
-    return stated < 60_000 and adler32(block[156:], adler32(block[:148])) & 0xFFFF == (stated - 255) % _ADLER
+    field = sum(data[at + 148 : at + 156])
+    return stated < 60_000 and adler32(data[at : at + BLOCK]) & 0xFFFF == (stated - 255 + field) % _ADLER
 
 
 def parse(block: bytes, what: str, at: int) -> Header:
@@ -95,52 +96,6 @@ def parse(block: bytes, what: str, at: int) -> Header:
         raise IntegrityError(what, f"the tar header at {at} has {error}") from None
 
 
-class Alike(NamedTuple):
-    """What the headers of an archive mostly have in common: all but names, sizes and times."""
-
-    mode: int
-    uid: int
-    gid: int
-    uname: str
-    gname: str
-    major: int
-    minor: int
-
-
-_alike: dict[bytes, Alike] = {}
-
-
-def plain(block: bytes) -> tuple[int, int, Alike] | None:
-    """Return the size, the time and the rest of a header in the form that most have: no prefix, and octal numbers.
-
-    In a third of the time of ``parse``, which tells of all others and of damaged ones; None for them.
-    """
-    size, mtime, stated = block[124:135], block[136:147], block[148:154]
-    if (
-        block[345]
-        or block[135] not in _ENDS
-        or block[147] not in _ENDS
-        or block[154:156] != b"\0 "
-        or not (size.isdigit() and mtime.isdigit() and stated.isdigit())
-    ):
-        return None
-    key = block[100:124] + block[257:345]
-    try:
-        if not _sums_to(block, int(stated, 8)):
-            return None
-        alike = _alike.get(key)
-        if alike is None:
-            header = parse(block, "", 0)
-            uname, gname = (name.decode("utf-8", "surrogateescape") for name in (header.uname, header.gname))
-            alike = Alike(header.mode, header.uid, header.gid, uname, gname, header.major, header.minor)
-            if len(_alike) >= _NUMBERS_KEPT:
-                _alike.clear()
-            _alike[key] = alike
-        return int(size, 8), int(mtime, 8), alike
-    except (ValueError, IntegrityError):
-        return None
-
-
 def _with_old_go_prefix(name: bytes, prefix: bytes) -> bytes:
     """Return the name under the prefix where there is one: GNU's format has times there.
 
@@ -167,7 +122,7 @@ def _often(field: bytes) -> int:
     value = _kept.get(field)
     if value is None:
         value = _number(field)
-        if len(_kept) >= _NUMBERS_KEPT:
+        if len(_kept) >= NUMBERS_KEPT:
             _kept.clear()
         _kept[field] = value
     return value

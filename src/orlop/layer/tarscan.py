@@ -21,11 +21,11 @@ from orlop.layer.entry import (
     SYMLINK,
     Entry,
     clean,
-    entry_of,
 )
 from orlop.layer.limits import DEFAULT_LIMITS
+from orlop.layer.members import usual_members
 from orlop.layer.sinks import SparseSink
-from orlop.layer.tarheader import BLOCK, SIZE_LIMIT, Header, is_header, parse, plain
+from orlop.layer.tarheader import BLOCK, SIZE_LIMIT, Header, is_header, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +49,6 @@ _KINDS = {
     b"D": DIRECTORY,  # GNU incremental: its content is a list of names
     b"6": FIFO,
 }
-_PLAIN = {ord("0"): FILE, ord("1"): HARDLINK, ord("2"): SYMLINK, ord("5"): DIRECTORY}
 _LINKS = frozenset({HARDLINK, SYMLINK})
 # These have no content, whatever their size says (Go's archive/tar and GNU tar agree).
 _BARE = frozenset(b"123456"[at : at + 1] for at in range(6))
@@ -66,14 +65,17 @@ class Scanner:
     """Finds the members of one archive.
 
     what: names it in a message. wanted: asked for every file as its content begins; the sink that it returns gets the
-    content. Feed every byte in order, then call ``finish``: only then was the archive whole.
+    content. hashed: the entries of files that are all in what is fed at once mostly have their ``sha256``. Feed every byte in
+    order, then call ``finish``: only then was the archive whole.
     """
 
-    def __init__(self, what: str, *, wanted: Wanted | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, what: str, *, wanted: Wanted | None = None, limits: Limits = DEFAULT_LIMITS, hashed: bool = False
+    ) -> None:
         self.what = what
         self.count = 0
         """Members so far."""
-        self._wanted, self._limits = wanted, limits
+        self._wanted, self._limits, self._hashed = wanted, limits, hashed
         self._kept = b""
         self._base = 0  # offset of what is kept, or of what comes next
         self._left = 0  # bytes of content still to come, then padding
@@ -123,6 +125,10 @@ class Scanner:
                 whole, self._collected = bytes(self._collected), None
                 entry = self._collect(whole)
             else:
+                if not (self._over or self._global or self._local or self._started is not None):
+                    at, goes_on = self._usual(data, at, base, found)
+                    if goes_on:
+                        continue
                 if end - at < BLOCK:
                     break
                 block = data[at : at + BLOCK]
@@ -172,13 +178,25 @@ class Scanner:
         self._contents = True
         self._skip(max(parse(block, self.what, at).size, 0))
 
+    def _usual(self, data: bytes, at: int, base: int, found: list[Entry]) -> tuple[int, bool]:
+        """Take the next members as long as they are of the form that most have; return where that ends, and whether in one."""
+        before = len(found)
+        at, self._left, self._pad, self._sink = usual_members(
+            data,
+            at,
+            base,
+            found,
+            most=self._limits.entries - self.count,
+            longest=self._limits.path,
+            hashed=self._hashed,
+            wanted=self._wanted,
+        )
+        self.count += len(found) - before
+        return at, self._left + self._pad > 0
+
     def _header(self, block: bytes, after: int) -> Entry | None:
         """Take a header; ``after`` is the offset behind it."""
         start = after - BLOCK
-        if self._started is None and not self._local and not self._global:
-            entry = self._plain(block, start, after)
-            if entry is not None:
-                return entry
         header = parse(block, self.what, start)
         if header.size < 0:
             raise IntegrityError(self.what, f"the tar header at {start} has a size below zero")
@@ -203,49 +221,6 @@ class Scanner:
             )
         except ValueError as error:
             raise self._wrong(start, error) from None
-
-    def _plain(self, block: bytes, start: int, after: int) -> Entry | None:
-        """Take a header of the form that most have; None for others, and for one that is refused."""
-        kind = _PLAIN.get(block[156])
-        known = plain(block) if kind is not None else None
-        if kind is None or known is None or self.count >= self._limits.entries:
-            return None
-        size, mtime, alike = known
-        raw, link = pax.text(block[:100].partition(b"\0")[0]), ""
-        if kind is FILE:
-            if raw.endswith("/"):
-                return None
-        else:
-            size = 0
-            if kind in _LINKS:
-                link = pax.text(block[157:257].partition(b"\0")[0])
-        if len(raw) > self._limits.path or len(link) > self._limits.path:
-            return None
-        self.count += 1
-        mode, uid, gid, uname, gname, major, minor = alike
-        return entry_of(
-            (
-                clean(raw),
-                kind,
-                mode & 0o7777,
-                uid,
-                gid,
-                uname,
-                gname,
-                size,
-                mtime * 1_000_000_000,
-                link,
-                major,
-                minor,
-                NO_XATTRS,
-                start,
-                after,
-                size,
-                None,
-                raw,
-                b"",
-            )
-        )
 
     def _entry(
         self,
