@@ -211,6 +211,5 @@ def _nothing(_: Entry) -> Sink | None:
 
 def _cover(cover: Cover, number: int, index: LayerIndex, store: LayerStore) -> None:
     tree = LayerTree(f"layer {number}", limits=store.limits)
-    for entry in index.entries:
-        tree.add(entry)
+    tree.extend(index.entries)
     cover.add(tree)

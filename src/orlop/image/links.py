@@ -8,7 +8,7 @@ from orlop.layer.entry import FILE, HARDLINK, SYMLINK, clean
 from orlop.layer.overlay import LINKS_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from orlop.layer.entry import Entry
     from orlop.layer.overlay import LayerTree
@@ -51,18 +51,22 @@ def lead(root: Place, path: str, *, last: bool, budget: Callable[[], None]) -> t
     return "/".join(name for name, _ in trail[1:]), trail[-1][1]
 
 
-def fill(tree: LayerTree, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry | None]]:
-    """Put a layer's entries into its tree; yield each hard link with what the layer has under that name by then.
+def fill(tree: LayerTree, entries: Iterable[Entry]) -> list[tuple[Entry, Entry | None]]:
+    """Put a layer's entries into its tree; return each hard link with what the layer has under that name by then.
 
     None: it was made from a file of a layer below, or stands before its file, as in archives that ``crane export`` wrote.
     """
+    found: list[tuple[Entry, Entry | None]] = []
     kept: dict[str, Entry] = {}
-    for entry in entries:
+
+    def before(entry: Entry) -> None:
         if entry.kind == HARDLINK:
-            yield entry, stated(tree, entry.link) or kept.get(clean(entry.link))
+            found.append((entry, stated(tree, entry.link) or kept.get(clean(entry.link))))
         elif entry.kind == FILE and entry.path.startswith(_PLINK):
             kept[entry.path] = entry
-        tree.add(entry)
+
+    tree.extend(entries, before)
+    return found
 
 
 def stated(tree: LayerTree, path: str) -> Entry | None:

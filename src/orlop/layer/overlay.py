@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import IntegrityError, LimitError
-from orlop.layer.entry import DIRECTORY, NO_XATTRS, SYMLINK, Entry
+from orlop.layer.entry import DIRECTORY, HARDLINK, NO_XATTRS, SYMLINK, Entry
 from orlop.layer.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from orlop.layer.limits import Limits
 
@@ -40,7 +40,7 @@ class Node:
 
     __slots__ = ("children", "entry", "folder", "layer", "opaque", "whiteout")
 
-    def __init__(self, entry: Entry | None = None, *, folder: bool = False, layer: int = -1) -> None:
+    def __init__(self, entry: Entry | None = None, folder: bool = False, layer: int = -1) -> None:  # noqa: FBT002
         self.entry = entry
         self.folder = folder
         self.children: dict[str, Node] = {}
@@ -76,31 +76,45 @@ class Look(NamedTuple):
 class LayerTree:
     """The paths of one layer, whiteouts kept apart.
 
-    what: names it in a message. Adding raises LimitError: more nodes, or more steps through links, than the limits allow.
+    what: names it in a message. layer: its index, for the nodes. Adding raises LimitError: more nodes, or more steps through
+    links, than the limits allow.
     """
 
-    def __init__(self, what: str, *, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.what = what
+    def __init__(self, what: str, *, layer: int = -1, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.what, self.layer = what, layer
+        self.hides = False
+        """Whether it takes something away from the layers below."""
         self._limits = limits
         self._nodes = self._steps = 0
-        self.root = Node(folder=True)
+        self.root = Node(folder=True, layer=layer)
         self._folders = {"": self.root}  # by path, links followed: most members are in a folder that another is in
+
+    def extend(self, entries: Iterable[Entry], before: Callable[[Entry], object] | None = None) -> None:
+        """Take the next members. before: called with each hard link, and each file in AUFS's own folders, ahead of it."""
+        layer, most = self.layer, self._limits.nodes
+        folders = self._folders
+        for entry in entries:
+            path, kind = entry.path, entry.kind
+            folder, _, name = path.rpartition("/")
+            if WHITEOUT not in path and name and kind != HARDLINK:  # the most, and without calls
+                known = folders.get(folder)
+                if known is not None and name not in known.children and self._nodes < most:
+                    self._nodes += 1
+                    if kind != DIRECTORY:
+                        known.children[name] = Node(entry, False, layer)
+                        continue
+                    node = known.children[name] = Node(entry, True, layer)
+                    if len(path) <= _SHORT and len(folders) < _MOST_FOLDERS:
+                        folders[path] = node
+                    continue
+            if before is not None:
+                before(entry)
+            self.add(entry)
+            folders = self._folders
 
     def add(self, entry: Entry) -> None:
         """Take the next member of the archive. Raises IntegrityError for a whiteout that names no path."""
-        path = entry.path
-        folder, _, name = path.rpartition("/")
-        if WHITEOUT not in path and name:  # the most, and without calls
-            known = self._folders.get(folder)
-            if known is not None and name not in known.children:
-                self._nodes += 1
-                if self._nodes > self._limits.nodes:
-                    raise LimitError(self.what, "paths", self._limits.nodes)
-                is_folder = entry.kind == DIRECTORY
-                node = known.children[name] = Node(entry, folder=is_folder)
-                if is_folder and len(path) <= _SHORT and len(self._folders) < _MOST_FOLDERS:
-                    self._folders[path] = node
-                return
+        folder, _, name = entry.path.rpartition("/")
         if name.startswith(WHITEOUT):
             self._mark(folder, name)
         elif entry.path == "":
@@ -132,6 +146,7 @@ class LayerTree:
         return Look(implied(path) if node.folder else None, hidden)
 
     def _mark(self, folder: str, name: str) -> None:
+        self.hides = True
         if name == OPAQUE:
             self._folder(folder).opaque = True
         elif not name.startswith(_AUFS):
@@ -146,7 +161,7 @@ class LayerTree:
             self._nodes += 1
             if self._nodes > self._limits.nodes:
                 raise LimitError(self.what, "paths", self._limits.nodes)
-            child = node.children[name] = Node()
+            child = node.children[name] = Node(None, False, self.layer)
         return child
 
     def _folder(self, path: str) -> Node:
@@ -227,9 +242,12 @@ class MergedTree:
         self._keep = keep_hidden
 
     def apply(self, tree: LayerTree) -> None:
-        """Put the next layer on top."""
+        """Put the next layer on top. The tree is not to be added to any more: its nodes may become those of this one."""
         layer = self.count
         self.count += 1
+        if tree.layer == layer and not tree.hides and not self.root.children and self.root.entry is None:
+            self.root = tree.root  # the lowest one, as it is
+            return
         waiting = [("", self.root, tree.root)]
         while waiting:
             path, below, above = waiting.pop()
@@ -257,7 +275,7 @@ class MergedTree:
                         below.children[name] = upper
                         continue
                     if not upper.children:
-                        below.children[name] = Node(upper.entry, folder=upper.folder, layer=layer)
+                        below.children[name] = Node(upper.entry, upper.folder, layer)
                         continue
                     lower = below.children[name] = Node(folder=upper.folder)
                 waiting.append((f"{path}/{name}" if path else name, lower, upper))

@@ -56,6 +56,7 @@ def ls(
             return
         node = tree.resolve(path)
         if tree.is_folder(node):
-            show_nodes(app, tree, tree.walk(node.path, depth=levels, removed=everything), null=null)
+            inside = tree.walk(node.path, depth=levels, removed=everything)
+            show_nodes(app, tree, inside, null=null, paths=None if everything else tree.paths(node.path, depth=levels))
         else:
             show_nodes(app, tree, [tree.resolve(path, last=False)], null=null)

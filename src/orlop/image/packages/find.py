@@ -225,9 +225,9 @@ class _Merged:
     def take(self, layers: Sequence[tuple[LayerIndex, Told]]) -> None:
         """Put the layers on each other, bottom first."""
         for number, (index, told) in enumerate(layers):
-            tree = LayerTree(f"layer {number} of {self._image.reference}", limits=self._store.limits)
-            for entry in index.entries:
-                tree.add(entry)
+            what = f"layer {number} of {self._image.reference}"
+            tree = LayerTree(what, layer=number, limits=self._store.limits)
+            tree.extend(index.entries)
             self._tree.apply(tree)
             self._told.append(told)
             found = _placed(told.packages, tree.root, self._spend)
