@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from array import array
 from contextlib import suppress
 from struct import Struct, error
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orlop.layer.entry import (
     BLOCK_DEVICE,
@@ -31,6 +30,7 @@ from orlop.layer.entry import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Literal
 
 BLOCK_ENTRIES = 1024
 """Entries of one block."""
@@ -129,6 +129,8 @@ def _numbers(values: Sequence[int]) -> bytes:
     if least == most:
         return b"=" + _SAME.pack(most)
     code = "q" if least < 0 else next((code for code, width in _WIDTHS.items() if most >> 8 * width == 0), "q")
+    from array import array  # what only reads an index does without
+
     column = array(code, values)
     if sys.byteorder == "big":
         column.byteswap()
@@ -136,10 +138,13 @@ def _numbers(values: Sequence[int]) -> bytes:
 
 
 def _from_numbers(code: str, data: memoryview) -> list[int]:
+    if sys.byteorder == "little":
+        return data.cast(cast("Literal['B', 'H', 'I', 'q']", code)).tolist()
+    from array import array
+
     column = array(code)
     column.frombytes(data)
-    if sys.byteorder == "big":
-        column.byteswap()
+    column.byteswap()
     return column.tolist()
 
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from orlop.layer import columns
-from orlop.layer.chunks import Chunks
 from orlop.layer.columns import BLOCK_ENTRIES
 from orlop.layer.points import Point, Points
 from orlop.model.digest import Digest
@@ -22,6 +20,7 @@ from orlop.model.digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from orlop.layer.chunks import Chunks
     from orlop.layer.entry import Entry
 
 _MAGIC = b"orlopi2\n"
@@ -96,11 +95,15 @@ class LayerIndex(NamedTuple):
 
     def before(self, unpacked: int) -> Point:
         """Return the last place at or before an offset of the archive."""
+        from bisect import bisect_right
+
         at = bisect_right(self.points, unpacked, key=_unpacked)
         return self.points[at - 1] if at else Point(0, 0)
 
     def after(self, unpacked: int) -> Point | None:
         """Return the first place at or after an offset of the archive."""
+        from bisect import bisect_left
+
         at = bisect_left(self.points, unpacked, key=_unpacked)
         return self.points[at] if at < len(self.points) else None
 
@@ -141,7 +144,7 @@ def load(data: bytes, digest: Digest) -> LayerIndex | None:
         for size in sizes:
             blocks.append(data[at : at + size])
             at += size
-        chunks = Chunks.load(data[at:end]) if head["chunks"] is not None else None
+        chunks = _chunks(data[at:end]) if head["chunks"] is not None else None
         count = head["count"]
         if len(blocks) != -(-count // BLOCK_ENTRIES):
             return None
@@ -157,6 +160,12 @@ def load(data: bytes, digest: Digest) -> LayerIndex | None:
         )
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def _chunks(data: bytes) -> Chunks:
+    from orlop.layer.chunks import Chunks  # few layers have them
+
+    return Chunks.load(data)
 
 
 class IndexBuilder:
