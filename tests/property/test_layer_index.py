@@ -69,6 +69,9 @@ def indexes(draw: st.DrawFn) -> LayerIndex:
 def test_an_index_comes_back_as_it_was(index: LayerIndex) -> None:
     back = load(dump(index), DIGEST)
     assert back is not None
+    outlines = list(back.entries.outlines())
+    assert [(path, kind) for path, kind, _ in outlines] == [(one.path, one.kind) for one in index.entries]
+    assert [one if isinstance(one, Entry) else one[0][one[1]] for _, _, one in outlines] == list(index.entries)
     assert list(back.entries) == list(index.entries)
     assert list(back.chunks or ()) == list(index.chunks or ())
     assert back._replace(entries=index.entries, chunks=index.chunks) == index

@@ -44,6 +44,8 @@ class App:
         """The file that --curl names for the answer."""
         self.curl_data = ""
         """The file that --curl names as what is sent."""
+        self.held: object = None
+        """What is not to be taken apart before the end: for a tree of many paths that takes a tenth of the time it is there for."""
         self._client: Client | None = None
         self._settings: Settings | None = None
         self._source: NamedRegistrySource | None = None

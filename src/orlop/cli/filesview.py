@@ -104,7 +104,8 @@ async def open_files(app: App, client: AsyncClient, ref: str, *, layer: int | No
     from orlop.image.tree import open_tree
 
     store, image = await opened(app, client, ref)
-    return await open_tree(store, image, layer=layer, removed=removed)
+    app.held = tree = await open_tree(store, image, layer=layer, removed=removed)
+    return tree
 
 
 def show_nodes(

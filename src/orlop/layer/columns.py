@@ -46,6 +46,7 @@ _WIDTHS = {"B": 1, "H": 2, "I": 4, "q": 8}
 _LENGTH = Struct("<Q")
 _SAME = Struct("<q")
 _HASH = Struct("32s")
+_FAULTS = (zlib.error, error, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def pack(entries: Sequence[Entry]) -> bytes:
@@ -74,47 +75,79 @@ def unpack(block: bytes) -> list[Entry]:
     """Return the entries of a block. Raises ValueError for bytes that are none."""
     try:
         return _unpacked(block)
-    except (zlib.error, error, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as wrong:
+    except _FAULTS as wrong:
         raise ValueError(f"not a block of entries: {wrong}") from wrong
 
 
-def _unpacked(block: bytes) -> list[Entry]:
-    inflater = zlib.decompressobj()
-    end = _LENGTH.size + _LENGTH.unpack_from(block)[0]
-    data = memoryview(inflater.decompress(block[_LENGTH.size : end], BLOCK_LIMIT))
-    if not inflater.eof:
-        raise ValueError("not a block of entries: it does not end")
-    (count,) = _LENGTH.unpack_from(data)
-    if not 0 < count <= BLOCK_ENTRIES:
-        raise ValueError("not a block of entries: their count is wrong")
-    at = _LENGTH.size
-    columns: dict[str, Iterable[Any]] = {}
+def outline(block: bytes) -> tuple[Sequence[str], list[str]]:
+    """Return the paths and the kinds of a block's entries, in a quarter of the time. Raises ValueError for bytes that are none."""
+    try:
+        data = _Data(block)
+        kinds = data.kinds()
+        for _ in _NUMBERS:
+            data.number()
+        return _from_texts(data.text(), data.count), kinds
+    except _FAULTS as wrong:
+        raise ValueError(f"not a block of entries: {wrong}") from wrong
 
-    def take(size: int) -> memoryview:
-        nonlocal at
-        at += size
-        if at > len(data):
+
+class _Data:
+    """What is deflated of a block, taken from its beginning on. count: its entries. end: of it in the block."""
+
+    def __init__(self, block: bytes) -> None:
+        inflater = zlib.decompressobj()
+        self.end = _LENGTH.size + _LENGTH.unpack_from(block)[0]
+        self._data = memoryview(inflater.decompress(block[_LENGTH.size : self.end], BLOCK_LIMIT))
+        if not inflater.eof:
+            raise ValueError("not a block of entries: it does not end")
+        (self.count,) = _LENGTH.unpack_from(self._data)
+        if not 0 < self.count <= BLOCK_ENTRIES:
+            raise ValueError("not a block of entries: their count is wrong")
+        self._at = _LENGTH.size
+
+    def take(self, size: int) -> memoryview:
+        """Return the next bytes."""
+        self._at += size
+        if self._at > len(self._data):
             raise ValueError("not a block of entries: it is too short")
-        return data[at - size : at]
+        return self._data[self._at - size : self._at]
 
-    kinds = columns["kind"] = [_KINDS[number] for number in take(count)]
+    def kinds(self) -> list[str]:
+        return [_KINDS[number] for number in self.take(self.count)]
+
+    def number(self) -> tuple[str, memoryview]:
+        """Return the next column of numbers: its code, and its bytes."""
+        code = chr(self.take(1)[0])
+        return code, self.take(_SAME.size if code == "=" else _WIDTHS[code] * self.count)
+
+    def text(self) -> bytes:
+        return bytes(self.take(_LENGTH.unpack(self.take(_LENGTH.size))[0]))
+
+    def rest(self) -> bytes:
+        return bytes(self._data[self._at :])
+
+
+def _unpacked(block: bytes) -> list[Entry]:
+    data = _Data(block)
+    count, end = data.count, data.end
+    columns: dict[str, Iterable[Any]] = {}
+    kinds = columns["kind"] = data.kinds()
     for name in _NUMBERS:
-        code = chr(take(1)[0])
-        columns[name] = (
-            _SAME.unpack(take(8)) * count if code == "=" else _from_numbers(code, take(_WIDTHS[code] * count))
-        )
+        code, column = data.number()
+        columns[name] = _SAME.unpack(column) * count if code == "=" else _from_numbers(code, column)
     for name in _TEXTS:
-        columns[name] = _from_texts(bytes(take(_LENGTH.unpack(take(8))[0])), count)
-    columns["raw"] = _from_raw(bytes(take(_LENGTH.unpack(take(8))[0])), columns["path"], kinds)
-    sizes = bytes(take(count))
+        columns[name] = _from_texts(data.text(), count)
+    columns["raw"] = _from_raw(data.text(), columns["path"], kinds)
+    sizes = bytes(data.take(count))
     if sizes.count(0) + sizes.count(32) != count or sizes.count(32) * 32 != len(block) - end:
         raise ValueError("not a block of entries: a hash of another size")
     hashes = _HASH.iter_unpack(memoryview(block)[end:])
     columns["sha256"] = [next(hashes)[0] if size else b"" for size in sizes]
     xattrs: list[Any] = [NO_XATTRS] * count
     sparse: list[Any] = [None] * count
-    if at < len(data):
-        for row, (attributes, pieces) in json.loads(bytes(data[at:])).items():
+    rare = data.rest()
+    if rare:
+        for row, (attributes, pieces) in json.loads(rare).items():
             if attributes:
                 found = {name: bytes.fromhex(value) for name, value in attributes.items()}
                 xattrs[int(row)] = MappingProxyType(found)

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from itertools import repeat
 from operator import attrgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from orlop.layer import columns
 from orlop.layer.columns import BLOCK_ENTRIES
+from orlop.layer.entry import Outlined, Rows
 from orlop.layer.points import Point, Points
 from orlop.model.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from orlop.layer.chunks import Chunks
-    from orlop.layer.entry import Entry
+    from orlop.layer.entry import Entry, Told
 
 _MAGIC = b"orlopi2\n"
 _LENGTH = Struct("<Q")
@@ -36,7 +37,22 @@ NO_POINTS = Points()
 """Of a layer that has to be read from its beginning."""
 
 
-class Entries(Sequence["Entry"]):
+class _Block(Rows):
+    """One block, unpacked at the first look."""
+
+    __slots__ = ("_entries", "_packed")
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+        self._entries: list[Entry] | None = None
+
+    def __getitem__(self, at: int) -> Entry:
+        if self._entries is None:
+            self._entries = columns.unpack(self._packed)
+        return self._entries[at]
+
+
+class Entries(Outlined):
     """The members of a layer in the archive's order; one block of them is unpacked at a time.
 
     fresh: blocks as they were before they were packed, by number, which are let go of when they were read once.
@@ -66,6 +82,16 @@ class Entries(Sequence["Entry"]):
     def __iter__(self) -> Iterator[Entry]:
         for number in range(len(self.blocks)):
             yield from self._block(number)
+
+    def outlines(self) -> Iterator[tuple[str, str, Told]]:
+        """Yield each member's path and kind, and it; a block that is not unpacked stays so until one of its is looked at."""
+        for number, packed in enumerate(self.blocks):
+            if number in self._fresh or number == self._kept[0]:
+                for entry in self._block(number):
+                    yield entry.path, entry.kind, entry
+            else:
+                paths, kinds = columns.outline(packed)
+                yield from zip(paths, kinds, zip(repeat(_Block(packed)), range(len(kinds))), strict=False)
 
     def _block(self, number: int) -> list[Entry]:
         kept, entries = self._kept  # one tuple, so that threads see both or neither

@@ -8,15 +8,17 @@ layer only implies takes the place of a link below it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from orlop.errors import IntegrityError, LimitError
-from orlop.layer.entry import DIRECTORY, HARDLINK, NO_XATTRS, SYMLINK, Entry
+from orlop.layer.entry import DIRECTORY, HARDLINK, NO_XATTRS, SYMLINK, Entry, Outlined
 from orlop.layer.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from orlop.layer.entry import Told
     from orlop.layer.limits import Limits
 
 WHITEOUT = ".wh."
@@ -26,6 +28,9 @@ _AUFS = ".wh..wh."  # AUFS's own files: image-spec keeps the prefix for them, an
 LINKS_LIMIT = 40
 """Links on the way of one path, as in Linux."""
 
+# The children of what is no folder: most nodes are none, and a dictionary each would be a third of their memory.
+_NONE: dict[str, Node] = cast("dict[str, Node]", MappingProxyType({}))
+
 # Folders of a tree that are remembered by path, and the characters of such a path.
 _MOST_FOLDERS = 65_536
 _SHORT = 512
@@ -34,36 +39,47 @@ _SHORT = 512
 class Node:
     """A path in a layer or in a merged tree.
 
-    entry: what it is; None for a folder that is only implied, or for what is not there. whiteout: the layers below have
+    entry: what it is; None for a folder that is only implied, or for what is not there. told: the same, as it was told. whiteout: the layers below have
     nothing here. opaque: the layers below have nothing in this folder. layer: where it came from, in a merged tree.
     """
 
-    __slots__ = ("children", "entry", "folder", "layer", "opaque", "whiteout")
+    __slots__ = ("children", "folder", "layer", "opaque", "told", "whiteout")
 
-    def __init__(self, entry: Entry | None = None, folder: bool = False, layer: int = -1) -> None:  # noqa: FBT002
-        self.entry = entry
+    def __init__(self, told: Told | None = None, folder: bool = False, layer: int = -1) -> None:  # noqa: FBT002
+        self.told = told
         self.folder = folder
-        self.children: dict[str, Node] = {}
+        self.children: dict[str, Node] = {} if folder else _NONE
         self.whiteout = self.opaque = False
         self.layer = layer
 
     @property
+    def entry(self) -> Entry | None:
+        """What it is."""
+        told = self.told
+        if told is None or isinstance(told, Entry):
+            return told
+        entry = self.told = told[0][told[1]]
+        return entry
+
+    @property
     def present(self) -> bool:
         """Whether there is something, rather than a whiteout alone."""
-        return self.folder or self.entry is not None
+        return self.folder or self.told is not None
 
     def put(self, entry: Entry) -> None:
         """Make this the entry; what is not a folder has no children."""
-        self.entry = entry
+        self.told = entry
         self.folder = entry.kind == DIRECTORY
         if not self.folder:
-            self.children = {}
+            self.children = _NONE
             self.opaque = False
+        elif self.children is _NONE:
+            self.children = {}
 
     def become_folder(self) -> None:
         """Make this a folder if it is none."""
         if not self.folder:
-            self.entry, self.folder = None, True
+            self.told, self.folder, self.children = None, True, {}
 
 
 class Look(NamedTuple):
@@ -91,22 +107,23 @@ class LayerTree:
 
     def extend(self, entries: Iterable[Entry], before: Callable[[Entry], object] | None = None) -> None:
         """Take the next members. before: called with each hard link, and each file in AUFS's own folders, ahead of it."""
+        outlines = entries.outlines() if isinstance(entries, Outlined) else ((one[0], one[1], one) for one in entries)
         layer, most = self.layer, self._limits.nodes
         folders = self._folders
-        for entry in entries:
-            path, kind = entry.path, entry.kind
+        for path, kind, told in outlines:
             folder, _, name = path.rpartition("/")
             if WHITEOUT not in path and name and kind != HARDLINK:  # the most, and without calls
                 known = folders.get(folder)
                 if known is not None and name not in known.children and self._nodes < most:
                     self._nodes += 1
                     if kind != DIRECTORY:
-                        known.children[name] = Node(entry, False, layer)
+                        known.children[name] = Node(told, False, layer)
                         continue
-                    node = known.children[name] = Node(entry, True, layer)
+                    node = known.children[name] = Node(told, True, layer)
                     if len(path) <= _SHORT and len(folders) < _MOST_FOLDERS:
                         folders[path] = node
                     continue
+            entry = told if isinstance(told, Entry) else told[0][told[1]]
             if before is not None:
                 before(entry)
             self.add(entry)
@@ -119,7 +136,7 @@ class LayerTree:
             self._mark(folder, name)
         elif entry.path == "":
             if entry.kind == DIRECTORY:
-                self.root.entry = entry
+                self.root.told = entry
         elif _AUFS not in entry.path or not any(part.startswith(_AUFS) for part in folder.split("/")):
             node = self._child(self._folder(folder), name)
             before = node.entry
@@ -187,14 +204,15 @@ class LayerTree:
                 if self._steps > self._limits.steps:
                     raise LimitError(self.what, "steps through links", self._limits.steps)
             child = self._child(node, part)
-            if child.entry is not None and child.entry.kind == SYMLINK and links < LINKS_LIMIT:
-                links += 1
-                if child.entry.link.startswith("/"):
-                    node, trail = self.root, [self.root]
-                todo += child.entry.link.split("/")[::-1]
-                continue
             if not child.folder:
-                if child.entry is not None:
+                entry = child.entry
+                if entry is not None and entry.kind == SYMLINK and links < LINKS_LIMIT:
+                    links += 1
+                    if entry.link.startswith("/"):
+                        node, trail = self.root, [self.root]
+                    todo += entry.link.split("/")[::-1]
+                    continue
+                if entry is not None:
                     self._forget()
                 child.become_folder()
             node = child
@@ -245,16 +263,16 @@ class MergedTree:
         """Put the next layer on top. The tree is not to be added to any more: its nodes may become those of this one."""
         layer = self.count
         self.count += 1
-        if tree.layer == layer and not tree.hides and not self.root.children and self.root.entry is None:
+        if tree.layer == layer and not tree.hides and not self.root.children and self.root.told is None:
             self.root = tree.root  # the lowest one, as it is
             return
         waiting = [("", self.root, tree.root)]
         while waiting:
             path, below, above = waiting.pop()
-            if above.entry is not None:
-                if below.entry is not None:
+            if above.told is not None:
+                if self._keep and below.entry is not None:
                     self._hide(path, below.entry, below.layer, layer, replaced=True)
-                below.entry, below.layer = above.entry, layer
+                below.told, below.layer = above.told, layer
             elif below.layer < 0:
                 below.layer = layer
             if above.opaque:
@@ -275,9 +293,9 @@ class MergedTree:
                         below.children[name] = upper
                         continue
                     if not upper.children:
-                        below.children[name] = Node(upper.entry, upper.folder, layer)
+                        below.children[name] = Node(upper.told, upper.folder, layer)
                         continue
-                    lower = below.children[name] = Node(folder=upper.folder)
+                    lower = below.children[name] = Node(folder=True)
                 waiting.append((f"{path}/{name}" if path else name, lower, upper))
 
     def walk(self, start: str = "") -> Iterator[Found]:
@@ -316,8 +334,7 @@ class MergedTree:
             waiting += [(f"{here}/{name}" if here else name, child) for name, child in node.children.items()]
 
     def _hide(self, path: str, entry: Entry, layer: int, by: int, *, replaced: bool) -> None:
-        if self._keep:
-            self.hidden.append(Hidden(path, entry, layer, by, replaced))
+        self.hidden.append(Hidden(path, entry, layer, by, replaced))
 
 
 def implied(path: str) -> Entry:

@@ -6,10 +6,12 @@ import hashlib
 
 import pytest
 
+from orlop.layer import columns
 from orlop.layer.chunks import Chunk, Chunks
 from orlop.layer.columns import BLOCK_ENTRIES
 from orlop.layer.entry import FILE, NO_XATTRS, Entry
 from orlop.layer.index import IndexBuilder, LayerIndex, dump, load
+from orlop.layer.overlay import LayerTree
 from orlop.layer.points import Point, Points
 from orlop.model.digest import Digest
 
@@ -40,6 +42,26 @@ def test_entries_are_found_by_number_from_either_end_and_in_slices() -> None:
     for wrong in (COUNT, -COUNT - 1):
         with pytest.raises(IndexError):
             entries[wrong]
+
+
+def test_a_block_stays_packed_until_one_of_its_entries_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    back = load(dump(index()), DIGEST)
+    assert back is not None
+    unpacked: list[bytes] = []
+    unpack = columns.unpack
+
+    def noted(block: bytes) -> list[Entry]:
+        unpacked.append(block)
+        return unpack(block)
+
+    monkeypatch.setattr(columns, "unpack", noted)
+    tree = LayerTree("a layer")
+    tree.extend(back.entries)
+    assert not unpacked
+    assert list(tree.root.children) == [f"f{number}" for number in range(COUNT)]
+    for number in (0, BLOCK_ENTRIES - 1, COUNT - 1):
+        assert tree.look(f"f{number}").entry == entry(number)
+    assert len(unpacked) == 2
 
 
 @pytest.mark.parametrize(
