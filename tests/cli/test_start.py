@@ -73,6 +73,14 @@ def test_a_manifest_is_read_without_dear_modules(home: Path, harbour: Harbour, t
     assert {name for name in modules if name in FORBIDDEN} == set()
 
 
+def test_a_layer_that_is_known_is_listed_without_dear_modules(home: Path, harbour: Harbour) -> None:
+    imported(home, "image", "ls", "-R", harbour.single)
+    modules = imported(home, "image", "ls", "-R", harbour.single)
+    assert {
+        name for name in modules if name in {*FORBIDDEN, "array", "bisect", "difflib", "orlop.layer.pipeline"}
+    } == set()
+
+
 def test_help_needs_no_client(home: Path) -> None:
     modules = imported(home, "--help")
     assert not {

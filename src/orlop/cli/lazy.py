@@ -8,6 +8,8 @@ import click
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from click.shell_completion import CompletionItem
 
     from orlop.cli.context import App
@@ -30,6 +32,14 @@ class _Helpful(click.Command):
                 callback=_show_help,
             )
         return self._ours
+
+    def make_parser(self, ctx: click.Context) -> Any:
+        """Return the parser. It knows short flags at once, where click's looks for the nearest long option before it tries them."""
+        parser: Any = super().make_parser(ctx)
+        flags = getattr(parser, "_short_opt", {})
+        known = getattr(parser, "_long_opt", {})
+        known.update({name: flag for name, flag in flags.items() if not getattr(flag, "takes_value", True)})
+        return parser
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the parameters; while a shell completes, those that name files and folders say so."""
