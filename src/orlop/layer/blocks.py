@@ -7,7 +7,6 @@ found is only likely, and is tried by inflating from it (``orlop.layer.seekpoint
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ SLICE = 8 * 1024
 """Bytes that are searched at once."""
 
 _HEAD = 11  # bytes that a header's fixed part and its code of code lengths may reach over, from its first bit's byte on
-_set_bytes = re.compile(rb"[^\0]", re.DOTALL).finditer
+_ANY_BIT = bytes([0]) + bytes([1]) * 255
 
 
 def _spaces() -> list[int]:
@@ -54,8 +53,9 @@ def dynamic_blocks(data: bytes, start: int, stop: int, *, usual: bool = True) ->
         zeros = x | after | both >> 9
         ones = x >> 2 & both >> 11 & x >> 16
     found = ((ones | zeros) ^ zeros).to_bytes(len(part), "little")
-    for match in _set_bytes(found, 0, size):
-        at = match.start()
+    somewhere = found.translate(_ANY_BIT)  # which can be searched by C
+    at = somewhere.find(1, 0, size)
+    while at >= 0:
         flag = found[at]
         word = int.from_bytes(part[at : at + _HEAD], "little")
         while flag:
@@ -72,6 +72,7 @@ def dynamic_blocks(data: bytes, start: int, stop: int, *, usual: bool = True) ->
                     codes = head >> 17 & _CODES[head >> 13 & 15]
                     if space + _SPACES[codes >> 36 & 4095] + _SPACES[codes >> 48] == 128:
                         yield (start + at) * 8 + bit
+        at = somewhere.find(1, at + 1, size)
 
 
 def stored_blocks(data: bytes, start: int, stop: int) -> Iterator[int]:
