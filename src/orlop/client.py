@@ -96,7 +96,8 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
     credentials: of registries by host name, or where to look them up; None reads the Docker and Podman files. hosts: connection options by host name;
     defaults: for all other hosts. cache: a Cache, or None to keep nothing. concurrency: how many references ``many``
     works on at once. manifest_limit: most bytes of a manifest. trace: called with every exchange, secrets left out.
-    layer_limits: what one layer may ask of this machine. reading: called, from any thread, with the bytes of whole layers that
+    engine: the address of the container engine that ``docker-daemon:`` asks, ``unix:///path``; None takes DOCKER_HOST, else the
+    first socket that is there. layer_limits: what one layer may ask of this machine. reading: called, from any thread, with the bytes of whole layers that
     were read so far and that the layers begun have.
     """
 
@@ -111,6 +112,7 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         manifest_limit: int = MANIFEST_LIMIT,
         retry: RetryPolicy | None = None,
         trace: Callable[[Exchange], None] | None = None,
+        engine: str | None = None,
         layer_limits: Limits | None = None,
         reading: Callable[[int, int], None] | None = None,
     ) -> None:
@@ -135,6 +137,7 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         self._manifest_limit = manifest_limit
         self.concurrency = concurrency
         self._places: Places | None = None
+        self._socket = os.environ.get("DOCKER_HOST", "") if engine is None else engine
         self._layer_limits = layer_limits
         self._told = reading
         self._reading: Reading | None = None
@@ -208,7 +211,7 @@ class AsyncClient(Announce, Attachments, Blobs, Compare, Files, Freshness, Histo
         if self._places is None:
             from orlop.sources import Places
 
-            self._places = Places(self._runtime, self._manifest_limit)
+            self._places = Places(self._runtime, self._manifest_limit, self._socket)
         return self._places
 
     def layers_of(self, source: Source) -> LayerStore:

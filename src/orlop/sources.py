@@ -1,4 +1,4 @@
-"""From locators to open sources: a folder, an archive, a store on disk.
+"""From locators to open sources: a folder, an archive, a store on disk, a container engine.
 
 ``parse_locator`` tells locators from references; ``Places`` keeps what was opened until it is closed, so that an archive
 is read through once and not with every question.
@@ -27,11 +27,12 @@ __all__ = ["Locator", "Places", "parse_locator"]
 class Places:
     """The local places that a client has opened.
 
-    runtime: what their work runs on. manifest_limit: most bytes of a manifest.
+    runtime: what their work runs on. manifest_limit: most bytes of a manifest. engine: the address of the container engine,
+    "" for the first that is there.
     """
 
-    def __init__(self, runtime: Runtime, manifest_limit: int = MANIFEST_LIMIT) -> None:
-        self._runtime, self._manifest_limit = runtime, manifest_limit
+    def __init__(self, runtime: Runtime, manifest_limit: int = MANIFEST_LIMIT, engine: str = "") -> None:
+        self._runtime, self._manifest_limit, self._engine = runtime, manifest_limit, engine
         self._open: dict[str, tuple[object, Place]] = {}
         self._outdated: list[Place] = []
         self._opening = runtime.lock()
@@ -48,20 +49,32 @@ class Places:
     async def source(self, locator: str | Locator) -> Place:
         """Return the place, without a name in it.
 
-        Raises NotFoundError where there is none; StorageError, IntegrityError's kinds, LimitError for what cannot be read.
+        Raises NotFoundError where there is none; StorageError, IntegrityError's kinds, LimitError for what cannot be read;
+        NetworkError's kinds where no engine answers.
         """
         parsed = Locator.parse(locator) if isinstance(locator, str) else locator
         async with self._opening:
             return await self._runtime.run(self._source, parsed)
 
     def _source(self, locator: Locator) -> Place:
-        stamp = _stamp(locator)
+        opener = _OPENERS.get(locator.scheme)
+        if opener is None:
+            from orlop.content.engine import Engine, open_engine_image
+
+            engine = Engine(self._engine)
+            identity, exact = engine.look(locator.path)
+            stamp: object = identity
+        else:
+            stamp = _stamp(locator)
         known = self._open.get(locator.place)
         if known is not None:
             if known[0] == stamp:
                 return known[1]
             self._outdated.append(known[1])  # someone may still read it
-        source = _OPENERS[locator.scheme](locator, self._runtime, self._manifest_limit)
+        if opener is None:
+            source: Place = open_engine_image(engine, locator.path, exact, self._runtime, self._manifest_limit)
+        else:
+            source = opener(locator, self._runtime, self._manifest_limit)
         self._open[locator.place] = (stamp, source)
         return source
 

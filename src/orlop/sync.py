@@ -213,6 +213,7 @@ class Client:
         manifest_limit: int = MANIFEST_LIMIT,
         retry: RetryPolicy | None = None,
         trace: Callable[[Exchange], None] | None = None,
+        engine: str | None = None,
         layer_limits: Limits | None = None,
         reading: Callable[[int, int], None] | None = None,
     ) -> None:
@@ -225,6 +226,7 @@ class Client:
             manifest_limit=manifest_limit,
             retry=retry,
             trace=trace,
+            engine=engine,
             layer_limits=layer_limits,
             reading=reading,
         )

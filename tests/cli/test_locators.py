@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import tempfile
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from orlop.model.reference import LOCATOR_SCHEMES, RepositoryName
 from orlop.server.store.store import Store
 from orlop.testing.archives import docker_archive, layout_files, tar, write_files
 from orlop.testing.builders import artifact, image, index, push_now
+from orlop.testing.engine import container_engine
 from orlop.testing.layers import layer
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-each = pytest.mark.parametrize("scheme", LOCATOR_SCHEMES)
+each = pytest.mark.parametrize("scheme", [scheme for scheme in LOCATOR_SCHEMES if scheme != "docker-daemon"])
 
 
 @each
@@ -186,3 +189,24 @@ def test_names_from_an_archive_do_nothing_to_a_terminal(orlop: Orlop, tmp_path: 
 def test_the_tags_of_an_archive_as_a_batch(orlop: Orlop, at: dict[str, str]) -> None:
     said = orlop("tag", "list", at["oci"], at["docker-archive"], "--ordered")
     assert [json.loads(line)["tags"] for line in said.text.splitlines()] == [["team/app:1", "team/app:2"]] * 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sockets")
+def test_an_engine_s_images_are_read(orlop: Orlop) -> None:
+    ref = "docker-daemon:team/app:1"
+    with tempfile.TemporaryDirectory() as folder:  # pytest's paths may be too long for a socket
+        env = {"DOCKER_HOST": f"unix://{folder}/s"}
+        with container_engine(f"{folder}/s", {"team/app:1": docker_archive({"team/app:1": ONE})}):
+            assert orlop("manifest", "get", ref, env=env).raw == ONE.raw
+            assert orlop("manifest", "resolve", ref, env=env).text == f"{ref}@{ONE.digest}\n"
+            assert orlop("image", "os", ref, env=env).text == "Test Linux 1\n"
+            assert orlop("image", "ls", "-R", ref, env=env).text.split() == ["/a", "/etc", "/etc/os-release"]
+            assert orlop("image", "cat", f"{ref}@{ONE.digest}", "/a", env=env).raw == b"one"
+            assert orlop("tag", "list", ref, env=env).text == "team/app:1\n"
+            absent = orlop("image", "ls", "docker-daemon:absent", env=env)
+            assert (absent.status, "No such image: absent" in absent.notes) == (3, True)
+        gone = orlop("image", "ls", ref, env=env)
+        assert gone.status not in {0, 3}
+        assert "hint: start the engine" in gone.notes
+    other = orlop("image", "ls", ref, env={"DOCKER_HOST": "tcp://127.0.0.1:2375"})
+    assert (other.status, "docker save NAME" in other.notes) == (2, True)

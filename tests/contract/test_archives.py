@@ -1,7 +1,9 @@
-"""The shipped suite on archives: OCI layouts in tar, and both forms of docker save."""
+"""The shipped suite on archives: OCI layouts in tar, both forms of docker save, and what an engine saves on its socket."""
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,12 @@ from orlop.sources import Places
 from orlop.testing.archives import docker_files, layout_files, tar
 from orlop.testing.builders import image
 from orlop.testing.contract import SourceContract
+from orlop.testing.engine import container_engine
 from orlop.testing.layers import layer
 from orlop.testing.suite import Samples
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def place(locator: str) -> AsyncIterator[Source]:
-    places = Places(AsyncRuntime(), MANIFEST_LIMIT)
+async def place(locator: str, engine: str = "") -> AsyncIterator[Source]:
+    places = Places(AsyncRuntime(), MANIFEST_LIMIT, engine)
     try:
         yield await places.source(locator)
     finally:
@@ -64,6 +67,21 @@ class TestOldDockerArchive(SourceContract):
         named = {f"team/app:{tag}": built for tag, built in self.samples.tags.items()}
         (tmp_path / "x.tar").write_bytes(tar(docker_files(named), compression=request.param))
         return lambda: place(f"docker-archive:{tmp_path}/x.tar")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sockets")
+class TestEngine(SourceContract):
+    samples = OldSamples()
+    lists_referrers = False
+
+    @pytest.fixture
+    def factory(self) -> Iterator[Factory]:
+        named = {f"team/app:{tag}": built for tag, built in self.samples.tags.items()}
+        # The paths of pytest may be too long for a socket.
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/s"
+            with container_engine(path, {"team/app:one": tar(docker_files(named))}):
+                yield lambda: place("docker-daemon:team/app:one", path)
 
 
 class NewSamples(Samples):

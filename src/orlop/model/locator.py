@@ -1,7 +1,8 @@
 """Locators: texts for places that are no registry, in one syntax with references.
 
-``oci:DIR[:NAME]``, ``oci-archive:FILE[:NAME]``, ``docker-archive:FILE[:NAME]``, ``store:DIR//REPO[:TAG]``; each may end in
-``@DIGEST``, and NAME may be ``@N``, the N-th image of the place from 0 on, as for skopeo.
+``oci:DIR[:NAME]``, ``oci-archive:FILE[:NAME]``, ``docker-archive:FILE[:NAME]``, ``docker-daemon:NAME``,
+``store:DIR//REPO[:TAG]``; each may end in ``@DIGEST``, and NAME of a folder or a file may be ``@N``, the N-th image of the
+place from 0 on, as for skopeo.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _FORMS = {
     "oci": "oci:DIR[:NAME][@DIGEST]",
     "oci-archive": "oci-archive:FILE[:NAME][@DIGEST]",
     "docker-archive": "docker-archive:FILE[:NAME][@DIGEST]",
+    "docker-daemon": "docker-daemon:NAME[:TAG][@DIGEST], the name as docker images has it",
     "store": "store:DIR//REPO[:TAG][@DIGEST]",
 }
 
@@ -27,7 +29,7 @@ _FORMS = {
 class Locator:
     """A place and what it names there. ``parse(str(x)) == x``.
 
-    scheme: one of ``LOCATOR_SCHEMES``. path: of the folder or the file. repository: inside a store. name: as the user
+    scheme: one of ``LOCATOR_SCHEMES``. path: of the folder or the file; of an engine, its name of the image. repository: inside a store. name: as the user
     wrote it; empty where none is given. digest: goes before the name.
     """
 
@@ -60,6 +62,10 @@ class Locator:
             if name:
                 Tag(name)
             return cls(scheme, rest, repository, name, digest)
+        if scheme == "docker-daemon":
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/:+-]*", rest) or ".." in rest:
+                raise _refusal(text, "an engine has no image of such a name", scheme)
+            return cls(scheme, rest, digest=digest)
         drive = rest[:2] if _DRIVE.match(rest) else ""
         path, _, name = rest[len(drive) :].partition(":")
         if not drive + path:
@@ -79,6 +85,8 @@ class Locator:
 
     def with_name(self, name: str) -> Locator:
         """Return another name in the same place, without a digest."""
+        if self.scheme == "docker-daemon":
+            return replace(self, path=name, digest=None)
         return replace(self, name=name, digest=None)
 
     @property

@@ -15,7 +15,7 @@ from orlop.model.value import TextValue
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
-LOCATOR_SCHEMES = ("oci", "oci-archive", "docker-archive", "store")
+LOCATOR_SCHEMES = ("oci", "oci-archive", "docker-archive", "docker-daemon", "store")
 """Schemes of places that are no registry. Each wins over an image of that name: ``docker.io/library/oci:1`` is the image."""
 NAME_LIMIT = 255
 

@@ -26,6 +26,8 @@ DIGEST = "sha256:" + "0a" * 32
         (r"oci:C:\images\x", "oci", r"C:\images\x", "", "", ""),
         (r"oci-archive:C:\x.tar:1", "oci-archive", r"C:\x.tar", "", "1", ""),
         ("docker-archive:x.tar.gz:busybox", "docker-archive", "x.tar.gz", "", "busybox", ""),
+        ("docker-daemon:localhost:5000/team/app:1", "docker-daemon", "localhost:5000/team/app:1", "", "", ""),
+        (f"docker-daemon:app@{DIGEST}", "docker-daemon", "app", "", "", DIGEST),
         ("store:/var/lib/orlop//team/app", "store", "/var/lib/orlop", "team/app", "", ""),
         ("store:a//b//app:1", "store", "a//b", "app", "1", ""),
         (f"store:a//app@{DIGEST}", "store", "a", "app", "", DIGEST),
@@ -44,7 +46,7 @@ def test_what_begins_with_no_scheme_is_a_reference(text: str) -> None:
     assert parse_locator(text) is None
 
 
-@pytest.mark.parametrize("scheme", ["oci", "oci-archive", "docker-archive", "store"])
+@pytest.mark.parametrize("scheme", ["oci", "oci-archive", "docker-archive", "docker-daemon", "store"])
 def test_a_whole_name_still_names_the_image_of_that_name(scheme: str) -> None:
     assert str(Reference.parse(f"docker.io/library/{scheme}:1")) == f"docker.io/library/{scheme}:1"
 
@@ -56,6 +58,10 @@ def test_a_whole_name_still_names_the_image_of_that_name(scheme: str) -> None:
         ("oci::tag", InputError),
         ("docker-archive:@" + DIGEST, InputError),
         ("oci:a\0b", InputError),
+        ("docker-daemon:", InputError),
+        ("docker-daemon:../containers", InputError),
+        ("docker-daemon:a b", InputError),
+        ("docker-daemon:a?x=1", InputError),
         ("oci:dir@sha256:12", InvalidDigestError),
         ("store:dir", InputError),
         ("store://app", InputError),
