@@ -39,8 +39,9 @@ _SHORT = 512
 class Node:
     """A path in a layer or in a merged tree.
 
-    entry: what it is; None for a folder that is only implied, or for what is not there. told: the same, as it was told. whiteout: the layers below have
-    nothing here. opaque: the layers below have nothing in this folder. layer: where it came from, in a merged tree.
+    entry: what it is; None for a folder that is only implied, or for what is not there. told: the same, or where it is to be
+    had. whiteout: the layers below have nothing here. opaque: the layers below have nothing in this folder. layer: where it
+    came from, in a merged tree.
     """
 
     __slots__ = ("children", "folder", "layer", "opaque", "told", "whiteout")
@@ -106,7 +107,7 @@ class LayerTree:
         self._folders = {"": self.root}  # by path, links followed: most members are in a folder that another is in
 
     def extend(self, entries: Iterable[Entry], before: Callable[[Entry], object] | None = None) -> None:
-        """Take the next members. before: called with each hard link, and each file in AUFS's own folders, ahead of it."""
+        """Take the next members. before: called ahead of each that is no plain new path: hard links, AUFS's own files and more."""
         outlines = entries.outlines() if isinstance(entries, Outlined) else ((one[0], one[1], one) for one in entries)
         layer, most = self.layer, self._limits.nodes
         folders = self._folders
