@@ -5,6 +5,7 @@ A step that has shipped is never edited; a change is a new step at the end.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from orlop.errors import StorageError
@@ -12,6 +13,8 @@ from orlop.errors import StorageError
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
+
+_PAUSE_S = 0.01
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]], what: str) -> None:
@@ -33,6 +36,24 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]], what
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def write_ahead(connection: sqlite3.Connection, patience_s: float) -> None:
+    """Have the file keep a write-ahead log. patience_s: how long to wait for others who begin the file at the same time.
+
+    SQLite itself does not wait for them here, whatever the connection's timeout. Raises sqlite3.OperationalError.
+    """
+    import sqlite3
+
+    for left in range(int(patience_s / _PAUSE_S), -1, -1):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not left:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def known(taken: int, steps: Sequence[Sequence[str]], what: str) -> int:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from orlop.content.tables import migrate
+from orlop.content.tables import migrate, write_ahead
 from orlop.errors import StorageError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Observations:
         try:
             # Of a new file only. A verdict takes 2 KB, of which smaller pages would put a part on a page of its own.
             self._db.execute("PRAGMA page_size = 16384")
-            self._db.execute("PRAGMA journal_mode = WAL")
+            write_ahead(self._db, _BUSY_S)
             # A power cut may take what was seen last, which is seen again; a killed process takes nothing.
             self._db.execute("PRAGMA synchronous = NORMAL")
             migrate(self._db, STEPS, path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -191,6 +193,19 @@ def test_several_may_write_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(work, range(8))) == 1
+
+
+def test_who_comes_while_another_begins_the_file_waits(tmp_path: Path) -> None:
+    path = str(tmp_path / "observed.sqlite")
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.2, other.execute, ["COMMIT"])
+    timer.start()
+    with Observations(path) as one:
+        one.see(R, "t", P, "i", "d", START)
+        assert one.last(R, "t") == "i"
+    timer.join()
+    other.close()
 
 
 @pytest.mark.parametrize("content", [b"this is not a database, it is a letter to a friend" * 40])

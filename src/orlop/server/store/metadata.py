@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from orlop.content.tables import write_ahead
+
 from .schema import check, migrate
 
 if TYPE_CHECKING:
@@ -293,7 +295,7 @@ class Metadata:
 
 def _connect(path: str, *, synchronous: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
+    write_ahead(connection, _BUSY_S)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     return connection
 
