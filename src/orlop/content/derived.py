@@ -26,11 +26,17 @@ class DerivedCache:
         self._cache = cache
         self._folder = f"{cache.root}/derived/{kind}"
 
-    def get(self, digest: Digest) -> bytes | None:
-        """Return what was kept, None where nothing is. Whether it is damaged is the caller's to see."""
+    def get(self, digest: Digest, start: int = 0, size: int = ENTRY_LIMIT) -> bytes | None:
+        """Return what was kept, None where nothing is. Whether it is damaged is the caller's to see.
+
+        start, size: of it, so many bytes from there on, fewer where it ends before.
+        """
         with suppress(OSError), open(self._path(digest), "rb") as file:
-            data = file.read(ENTRY_LIMIT + 1)
-            return data if len(data) <= ENTRY_LIMIT else None
+            whole = os.fstat(file.fileno()).st_size
+            if whole > ENTRY_LIMIT:
+                return None
+            file.seek(start)
+            return file.read(max(min(size, whole - start), 0))
         return None
 
     def put(self, digest: Digest, data: bytes) -> None:

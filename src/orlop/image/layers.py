@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orlop.errors import BlobNotFoundError, DigestMismatchError, UnsupportedError
 from orlop.image.view import Layer
 from orlop.layer.entry import FILE
-from orlop.layer.index import dump, load
+from orlop.layer.index import dump, load_parts
 from orlop.layer.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -126,10 +127,9 @@ class LayerStore:
 
         index = await self.index(layer)
         descriptor, _ = _parts(layer)
-        if self._derived is not None and index.chunks is None and not index.points:
-            await self.runtime.run(
-                self._derived.drop, index.digest
-            )  # every layer has its beginning: these were damaged
+        if self._derived is not None and index.chunks is None and not await self.runtime.run(len, index.points):
+            # Every layer has its beginning: these were damaged.
+            await self.runtime.run(self._derived.drop, index.digest)
         reader = file_reader(f"/{entry.path} in {self._what(descriptor)}", index, entry, limits=self.limits)
         stream = self._file(descriptor, reader, whole=not entry.sha256)
         try:
@@ -170,8 +170,8 @@ class LayerStore:
         return known
 
     def _load(self, digest: Digest) -> LayerIndex | None:
-        data = self._derived.get(digest) if self._derived is not None else None
-        return load(data, digest) if data is not None else None
+        derived = self._derived
+        return load_parts(partial(derived.get, digest), digest) if derived is not None else None
 
     async def _from_table(self, descriptor: Descriptor) -> LayerIndex | None:
         from orlop.image.layertable import read_table

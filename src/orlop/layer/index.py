@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from itertools import repeat
 from operator import attrgetter
 from struct import Struct
@@ -19,7 +20,7 @@ from orlop.layer.points import Point, Points
 from orlop.model.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from orlop.layer.chunks import Chunks
     from orlop.layer.entry import Entry, Told
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _MAGIC = b"orlopi2\n"
 _LENGTH = Struct("<Q")
 _SUM = 32
+_FIRST = 64 * 1024  # bytes that are read to know how many there are
+_HEAD_LIMIT = 16 * 1024 * 1024
 # Blocks that wait unpacked for whoever asked for the layer to be read: some 10 MiB.
 _FRESH = 16
 
@@ -154,16 +157,31 @@ def dump(index: LayerIndex) -> bytes:
 
 def load(data: bytes, digest: Digest) -> LayerIndex | None:
     """Return the index of a layer that the bytes are; None for damaged bytes, another version's or another layer's."""
-    at = len(_MAGIC) + _LENGTH.size
-    if data[: len(_MAGIC)] != _MAGIC or len(data) < at:
+    return load_parts(lambda start, size: data[start : start + size], digest)
+
+
+def load_parts(read: Callable[[int, int], bytes | None], digest: Digest) -> LayerIndex | None:
+    """Return the same of bytes that are kept elsewhere.
+
+    read: returns those from an offset on, at most so many; what is dear of them, the places, is read when it is asked for.
+    """
+    start = len(_MAGIC) + _LENGTH.size
+    data = read(0, _FIRST) or b""
+    if data[: len(_MAGIC)] != _MAGIC or len(data) < start:
         return None
-    whole = memoryview(data)
     try:
-        (length,) = _LENGTH.unpack(whole[len(_MAGIC) : at])
-        head: dict[str, Any] = json.loads(data[at : at + length])
-        at += length
+        (length,) = _LENGTH.unpack_from(data, len(_MAGIC))
+        if length > _HEAD_LIMIT:
+            return None
+        at = start + length
+        if len(data) < at:
+            data += read(len(data), at - len(data)) or b""
+        head: dict[str, Any] = json.loads(data[start:at])
         sizes: list[int] = head["blocks"]
         end = at + sum(sizes) + (head["chunks"] or 0)
+        if len(data) < end + _SUM:
+            data += read(len(data), end + _SUM - len(data)) or b""
+        whole = memoryview(data)
         if hashlib.sha256(whole[:end]).digest() != data[end : end + _SUM] or head["digest"] != str(digest):
             return None
         blocks = []
@@ -181,10 +199,10 @@ def load(data: bytes, digest: Digest) -> LayerIndex | None:
             head["packed_size"],
             head["unpacked_size"],
             Entries(blocks, count),
-            Points.load(whole[end + _SUM :]),
+            Points.load(lambda: read(end + _SUM, sys.maxsize) or b""),
             chunks,
         )
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
         return None
 
 

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _LENGTH = Struct("<Q")
 _SUM = 32
@@ -35,13 +35,13 @@ class Points(Sequence[Point]):
 
     def __init__(self, points: Iterable[Point] = ()) -> None:
         self._points: tuple[Point, ...] | None = tuple(points)
-        self._raw = memoryview(b"")
+        self._read: Callable[[], bytes] = bytes
 
     @classmethod
-    def load(cls, raw: memoryview) -> Points:
-        """Return the places that the bytes hold; they are not looked at before they are asked for."""
+    def load(cls, read: Callable[[], bytes]) -> Points:
+        """Return the places that bytes hold, which are read when the first of them is asked for."""
         made = cls()
-        made._points, made._raw = None, raw
+        made._points, made._read = None, read
         return made
 
     def dump(self) -> bytes:
@@ -56,8 +56,8 @@ class Points(Sequence[Point]):
     def _known(self) -> tuple[Point, ...]:
         points = self._points
         if points is None:
-            points = self._points = _parsed(self._raw)
-            self._raw = memoryview(b"")
+            points = self._points = _parsed(memoryview(self._read()))
+            self._read = bytes
         return points
 
     def __len__(self) -> int:

@@ -30,6 +30,14 @@ def test_what_is_put_is_there_by_kind_and_digest(tmp_path: Path) -> None:
     assert one.get(DIGEST) is None
 
 
+def test_a_part_is_read_of_what_is_there(tmp_path: Path) -> None:
+    one = DerivedCache(Cache(str(tmp_path)), "one")
+    one.put(DIGEST, b"0123456789")
+    assert [one.get(DIGEST, 2, 3), one.get(DIGEST, 8, 9), one.get(DIGEST, 8), one.get(DIGEST, 11, 2)] == [
+        *(b"234", b"89", b"89", b"")
+    ]
+
+
 def test_it_counts_as_the_cache_and_is_cleared_with_it(tmp_path: Path) -> None:
     cache = Cache(str(tmp_path))
     derived = DerivedCache(cache, "one")

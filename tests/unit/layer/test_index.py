@@ -10,7 +10,7 @@ from orlop.layer import columns
 from orlop.layer.chunks import Chunk, Chunks
 from orlop.layer.columns import BLOCK_ENTRIES
 from orlop.layer.entry import FILE, NO_XATTRS, Entry
-from orlop.layer.index import IndexBuilder, LayerIndex, dump, load
+from orlop.layer.index import IndexBuilder, LayerIndex, dump, load, load_parts
 from orlop.layer.overlay import LayerTree
 from orlop.layer.points import Point, Points
 from orlop.model.digest import Digest
@@ -116,6 +116,38 @@ def test_damaged_bytes_are_as_good_as_none_and_damaged_places_as_good_as_no_plac
     longer = load(data + b"x", DIGEST)
     assert longer is not None
     assert longer.points == ()
+
+
+@pytest.mark.parametrize("count", [0, 3, 40 * BLOCK_ENTRIES])
+def test_the_places_are_read_when_they_are_asked_for(count: int) -> None:
+    one = index(count)
+    data = dump(one)
+    end = len(data) - len(one.points.dump())
+    read: list[tuple[int, int]] = []
+
+    def get(start: int, size: int) -> bytes:
+        found = data[start : start + size]
+        read.append((start, start + len(found)))
+        return found
+
+    back = load_parts(get, DIGEST)
+    assert back is not None
+    assert list(back.entries) == list(one.entries)
+    assert max(stop for _, stop in read) <= max(end, 65_536)
+    before = len(read)
+    assert back.points == one.points
+    assert len(back.points) == len(one.points)
+    assert read[before:] == [(end, len(data))]
+    assert load_parts(lambda start, _: data[start:] if not start else None, DIGEST) is not None
+
+
+def test_places_that_are_gone_by_then_are_none() -> None:
+    data = dump(index(3))
+    there = True
+    back = load_parts(lambda start, size: data[start : start + size] if there else None, DIGEST)
+    assert back is not None
+    there = False
+    assert back.points == ()
 
 
 def test_the_index_of_another_layer_is_none() -> None:

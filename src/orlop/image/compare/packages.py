@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from orlop.content.derived import DerivedCache
+from orlop.content.derived import ENTRY_LIMIT, DerivedCache
 from orlop.image.compare.comparison import Comparison, OfPlatform
 from orlop.image.compare.fields import ADDED, CHANGED, REMOVED
 from orlop.image.compare.versions import by_version, compare_versions
@@ -187,8 +187,9 @@ class _Kept(DerivedCache):
     def __init__(self) -> None:
         self._data: dict[Digest, bytes] = {}
 
-    def get(self, digest: Digest) -> bytes | None:
-        return self._data.get(digest)
+    def get(self, digest: Digest, start: int = 0, size: int = ENTRY_LIMIT) -> bytes | None:
+        data = self._data.get(digest)
+        return None if data is None else data[start : start + size]
 
     def put(self, digest: Digest, data: bytes) -> None:
         self._data[digest] = data
