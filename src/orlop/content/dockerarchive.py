@@ -276,11 +276,15 @@ def _encoded(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
 
 
 def open_docker_archive(
-    path: str, runtime: Runtime, manifest_limit: int, name: str = "", limit: int = SPOOL_LIMIT
+    archive: str | Reader, runtime: Runtime, manifest_limit: int, name: str = "", limit: int = SPOOL_LIMIT
 ) -> DockerArchive:
-    """Return the images of an archive. Blocks; raises as ``TarFiles``, InvalidDocumentError for another archive."""
+    """Return the images of an archive. Blocks; raises as ``TarFiles``, InvalidDocumentError for another archive.
+
+    archive: its path, or a reader of it, which then needs a name.
+    """
+    path = archive if isinstance(archive, str) else ""
     name = name or f"docker-archive:{path}"
-    files = TarFiles(path, name, limit)
+    files = TarFiles(archive, name, limit)
     try:
         if files.index.find("manifest.json") is None:
             raise _other_archive(files, path)  # noqa: TRY301
@@ -294,5 +298,5 @@ def _other_archive(files: TarFiles, path: str) -> OrlopError:
     find = files.index.find
     if find("repositories") is not None and files.index.whole:
         return UnsupportedError("reading", files.index.what, "Docker before 1.10 wrote it, which knew no image configs")
-    hint = f"oci-archive:{path} reads it" if find("index.json") is not None else ""
+    hint = f"oci-archive:{path} reads it" if path and find("index.json") is not None else ""
     return files.lacks("manifest.json", "docker archive", hint)

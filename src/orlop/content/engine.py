@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
-from orlop.content.archive import TarFiles
-from orlop.content.dockerarchive import DockerArchive
+from orlop.content.dockerarchive import open_docker_archive
 from orlop.content.spool import SPOOL_LIMIT, kept, readable
 from orlop.errors import (
     ConnectError,
@@ -29,9 +28,10 @@ from orlop.errors import (
 from orlop.model.jsondoc import load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from http.client import HTTPResponse
+    from collections.abc import Callable, Iterator
 
+    from orlop.content.dockerarchive import DockerArchive
+    from orlop.content.reader import Reader
     from orlop.runtime import Runtime
 
 ANSWER_LIMIT = 4 * 1024 * 1024
@@ -55,7 +55,7 @@ class Engine:
     """The engine that listens on a socket of this machine.
 
     address: ``unix:///path``, or a path; "" takes the first of ``sockets`` that is there. Raises InputError for another kind
-    of address, ConnectError where there is none. Its methods block, and raise ConnectError, DisconnectedError.
+    of address, ConnectError where there is none. Its methods block, and raise NetworkError's kinds.
     """
 
     def __init__(self, address: str = "") -> None:
@@ -78,11 +78,8 @@ class Engine:
 
     def look(self, name: str) -> tuple[str, str]:
         """Return an image's id, which changes when the name stands for another, and the name with its tag. Raises NotFoundError."""
-        with self._asked(name, "json") as answer:
-            try:
-                raw = answer.read(ANSWER_LIMIT + 1)
-            except (HTTPException, OSError) as error:
-                raise self._broken(error) from error
+        with self._asked(name, "json") as read:
+            raw = read(ANSWER_LIMIT + 1)
         what = f"what {self} says of {name}"
         found = load_json(raw, what, limit=ANSWER_LIMIT)
         about = found if isinstance(found, dict) else {}
@@ -95,35 +92,34 @@ class Engine:
         known = isinstance(tags, list) and any(f"/{tag}".endswith(f"/{latest}") for tag in tags)
         return identity, latest if known else name
 
-    def saved(self, name: str, what: str, limit: int = SPOOL_LIMIT) -> TarFiles:
+    def saved(self, name: str, what: str, limit: int = SPOOL_LIMIT) -> Reader:
         """Return the image as an archive. limit: most bytes of it. Raises NotFoundError, StorageError, LimitError."""
-        with self._asked(name, "get") as answer:
-
-            def read(count: int) -> bytes:
-                try:
-                    return answer.read(count)
-                except (HTTPException, OSError) as error:
-                    raise self._broken(error) from error
-
-            with kept(read, what, limit) as file:
-                return TarFiles(readable(file, what, what, limit), what)
+        with self._asked(name, "get") as read, kept(read, what, limit) as file:
+            return readable(file, what, what, limit)
 
     @contextmanager
-    def _asked(self, name: str, question: str) -> Iterator[HTTPResponse]:
+    def _asked(self, name: str, question: str) -> Iterator[Callable[[int], bytes]]:
+        """Ask, and give what reads at most so many next bytes of the answer."""
         from urllib.parse import quote
 
         path = f"/images/{quote(name, safe='/:@')}/{question}"
         connection = _Connection(self.path)
+
+        def read(count: int) -> bytes:
+            try:
+                return answer.read(count)
+            except (HTTPException, OSError) as error:
+                raise self._broken(error) from error
+
         try:
             try:
                 connection.request("GET", path)
                 answer = connection.getresponse()
-                said = answer.read(_SAID_LIMIT) if answer.status != 200 else b""
             except (HTTPException, OSError) as error:
                 raise (self._broken(error) if connection.made else self._absent(error)) from error
             if answer.status != 200:
-                raise self._refused(name, path, answer.status, said)
-            yield answer
+                raise self._refused(name, path, answer.status, read(_SAID_LIMIT))
+            yield read
         finally:
             connection.close()
 
@@ -181,11 +177,4 @@ def open_engine_image(engine: Engine, name: str, exact: str, runtime: Runtime, m
     name: as it was asked for; exact: as ``Engine.look`` tells it.
     """
     what = f"docker-daemon:{name}"
-    files = engine.saved(exact, what)
-    try:
-        if files.index.find("manifest.json") is None:
-            raise files.lacks("manifest.json", "docker archive")  # noqa: TRY301
-        return DockerArchive(what, files, runtime, manifest_limit)
-    except BaseException:
-        files.close()
-        raise
+    return open_docker_archive(engine.saved(exact, what), runtime, manifest_limit, what)

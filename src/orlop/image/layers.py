@@ -127,7 +127,9 @@ class LayerStore:
 
         index = await self.index(layer)
         descriptor, _ = _parts(layer)
-        if self._derived is not None and index.chunks is None and not await self.runtime.run(len, index.points):
+        if index.points.unread:
+            await self.runtime.run(len, index.points)
+        if self._derived is not None and index.chunks is None and not index.points:
             # Every layer has its beginning: these were damaged.
             await self.runtime.run(self._derived.drop, index.digest)
         reader = file_reader(f"/{entry.path} in {self._what(descriptor)}", index, entry, limits=self.limits)

@@ -31,7 +31,7 @@ class Point(NamedTuple):
 
 
 class Points(Sequence[Point]):
-    """The places of one layer in ascending order. ``load`` takes bytes that ``dump`` gave; damaged ones hold no place."""
+    """The places of one layer in ascending order. ``load`` reads bytes that ``dump`` gave; damaged ones hold no place."""
 
     def __init__(self, points: Iterable[Point] = ()) -> None:
         self._points: tuple[Point, ...] | None = tuple(points)
@@ -56,9 +56,14 @@ class Points(Sequence[Point]):
     def _known(self) -> tuple[Point, ...]:
         points = self._points
         if points is None:
+            # Two threads may both read them: each finds the same.
             points = self._points = _parsed(memoryview(self._read()))
-            self._read = bytes
         return points
+
+    @property
+    def unread(self) -> bool:
+        """Whether they are still to be read, which may block."""
+        return self._points is None
 
     def __len__(self) -> int:
         return len(self._known())

@@ -135,7 +135,10 @@ def test_the_places_are_read_when_they_are_asked_for(count: int) -> None:
     assert list(back.entries) == list(one.entries)
     assert max(stop for _, stop in read) <= max(end, 65_536)
     before = len(read)
+    unread = [back.points.unread]
     assert back.points == one.points
+    unread.append(back.points.unread)
+    assert unread == [True, False]
     assert len(back.points) == len(one.points)
     assert read[before:] == [(end, len(data))]
     assert load_parts(lambda start, _: data[start:] if not start else None, DIGEST) is not None
