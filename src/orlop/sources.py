@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orlop.content.base import Located
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from orlop.content.local import Place
     from orlop.runtime import Runtime
+
+    # What changes when the place is another than before, and what opens it: with the runtime and the most bytes of a manifest.
+    _Found = tuple[object, Callable[[Runtime, int], Place]]
 
 __all__ = ["Locator", "Places", "parse_locator"]
 
@@ -57,24 +61,13 @@ class Places:
             return await self._runtime.run(self._source, parsed)
 
     def _source(self, locator: Locator) -> Place:
-        opener = _OPENERS.get(locator.scheme)
-        if opener is None:
-            from orlop.content.engine import Engine, open_engine_image
-
-            engine = Engine(self._engine)
-            identity, exact = engine.look(locator.path)
-            stamp: object = identity
-        else:
-            stamp = _stamp(locator)
+        stamp, opener = _OPENERS[locator.scheme](locator, self._engine)
         known = self._open.get(locator.place)
         if known is not None:
             if known[0] == stamp:
                 return known[1]
             self._outdated.append(known[1])  # someone may still read it
-        if opener is None:
-            source: Place = open_engine_image(engine, locator.path, exact, self._runtime, self._manifest_limit)
-        else:
-            source = opener(locator, self._runtime, self._manifest_limit)
+        source = opener(self._runtime, self._manifest_limit)
         self._open[locator.place] = (stamp, source)
         return source
 
@@ -105,33 +98,42 @@ def _stamp(locator: Locator) -> object:
     return (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
 
 
-def _layout(locator: Locator, runtime: Runtime, manifest_limit: int) -> Place:
+def _layout(locator: Locator, _: str) -> _Found:
     from orlop.content.layout import LayoutFolder
 
-    return LayoutFolder(locator.path, runtime, manifest_limit)
+    return _stamp(locator), partial(LayoutFolder, locator.path)
 
 
-def _oci_archive(locator: Locator, runtime: Runtime, manifest_limit: int) -> Place:
+def _oci_archive(locator: Locator, _: str) -> _Found:
     from orlop.content.archive import open_oci_archive
 
-    return open_oci_archive(locator.path, runtime, manifest_limit)
+    return _stamp(locator), partial(open_oci_archive, locator.path)
 
 
-def _docker_archive(locator: Locator, runtime: Runtime, manifest_limit: int) -> Place:
+def _docker_archive(locator: Locator, _: str) -> _Found:
     from orlop.content.dockerarchive import open_docker_archive
 
-    return open_docker_archive(locator.path, runtime, manifest_limit)
+    return _stamp(locator), partial(open_docker_archive, locator.path)
 
 
-def _store(locator: Locator, _runtime: Runtime, manifest_limit: int) -> Place:
+def _engine_image(locator: Locator, address: str) -> _Found:
+    from orlop.content.engine import Engine, open_engine_image
+
+    engine = Engine(address)
+    identity, exact = engine.look(locator.path)
+    return identity, partial(open_engine_image, engine, locator.path, exact)
+
+
+def _store(locator: Locator, _: str) -> _Found:
     from orlop.server.store.reading import StoredPlace
 
-    return StoredPlace(locator.path, locator.repository, manifest_limit)
+    return _stamp(locator), lambda _runtime, limit: StoredPlace(locator.path, locator.repository, limit)
 
 
-_OPENERS: dict[str, Callable[[Locator, Runtime, int], Place]] = {
+_OPENERS: dict[str, Callable[[Locator, str], _Found]] = {
     "oci": _layout,
     "oci-archive": _oci_archive,
     "docker-archive": _docker_archive,
+    "docker-daemon": _engine_image,
     "store": _store,
 }

@@ -50,7 +50,7 @@ def layout(tmp_path: Path) -> str:
 
 
 def test_every_scheme_has_an_opener() -> None:
-    assert {*_OPENERS, "docker-daemon"} == set(LOCATOR_SCHEMES)
+    assert set(_OPENERS) == set(LOCATOR_SCHEMES)
 
 
 def test_a_locator_is_told_from_a_reference() -> None:
