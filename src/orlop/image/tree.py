@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import InputError, LimitError, NotFoundError
@@ -100,37 +101,26 @@ class ImageTree:
         if removed and self.removed:
             yield from self._walk_with_removed(start, depth)
             return
+        for here, place in self._places(start, depth):
+            yield _made((here, place.entry or implied(here), place.layer, -1, False))
+
+    def paths(self, path: str = "", *, depth: int | None = None) -> Iterator[str]:
+        """Yield the paths that ``walk`` yields, in half the time."""
+        return map(itemgetter(0), self._places(clean(path), depth))
+
+    def _places(self, start: str, depth: int | None) -> Iterator[tuple[str, Place]]:
+        """Yield every path below a folder in order, with what is there."""
         place = self._place(start)
-        if place is None:
-            return
-        if depth is not None and depth < 1:
+        if place is None or (depth is not None and depth < 1):
             return
         open_folders = [(f"{start}/" if start else "", iter(sorted(place.children.items())))]
         while open_folders:
             prefix, rest = open_folders[-1]
             for name, place in rest:
                 here = prefix + name
-                yield _made((here, place.entry or implied(here), place.layer, -1, False))
+                yield here, place
                 if place.children and (depth is None or len(open_folders) < depth):
                     open_folders.append((f"{here}/", iter(sorted(place.children.items()))))
-                    break
-            else:
-                open_folders.pop()
-
-    def paths(self, path: str = "", *, depth: int | None = None) -> Iterator[str]:
-        """Yield the paths that ``walk`` yields, in half the time."""
-        start = clean(path)
-        place = self._place(start)
-        if place is None or (depth is not None and depth < 1):
-            return
-        open_folders = [(f"{start}/" if start else "", place.children, iter(sorted(place.children)))]
-        while open_folders:
-            prefix, inside, rest = open_folders[-1]
-            for name in rest:
-                yield prefix + name
-                below = inside[name].children
-                if below and (depth is None or len(open_folders) < depth):
-                    open_folders.append((f"{prefix}{name}/", below, iter(sorted(below))))
                     break
             else:
                 open_folders.pop()

@@ -77,6 +77,11 @@ Told = Entry | tuple[Rows, int]
 """An entry, or where it is to be had."""
 
 
+def entry_told(told: Told) -> Entry:
+    """Return the entry."""
+    return told if isinstance(told, Entry) else told[0][told[1]]
+
+
 class Outlined(Sequence[Entry]):
     """Entries of which paths and kinds are to be had in a third of the time that they take."""
 

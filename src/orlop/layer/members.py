@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orlop.errors import IntegrityError
 from orlop.layer.entry import DIRECTORY, FILE, HARDLINK, NO_XATTRS, SYMLINK, Entry, clean, entry_of
+from orlop.layer.pax import text
 from orlop.layer.tarheader import BLOCK, NUMBERS_KEPT, parse, sums_to
 
 if TYPE_CHECKING:
@@ -77,11 +78,11 @@ def usual_members(
             alike = _alike.get(common + rest) or _learn(data[at : at + BLOCK], common + rest)
         except (ValueError, IntegrityError):
             break
-        raw, link = name.partition(b"\0")[0].decode("utf-8", "surrogateescape"), ""
+        raw, link = text(name.partition(b"\0")[0]), ""
         if kind is not FILE:
             size = 0
             if kind is not DIRECTORY:
-                link = linked.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+                link = text(linked.partition(b"\0")[0])
         elif raw[-1:] == "/":
             break
         if len(raw) > longest or len(link) > longest:
@@ -134,8 +135,8 @@ def usual_members(
 def _learn(block: bytes, key: bytes) -> _Alike:
     """Return what a header has beside names, sizes and times, and remember it. Raises IntegrityError."""
     header = parse(block, "", 0)
-    uname, gname = (name.decode("utf-8", "surrogateescape") for name in (header.uname, header.gname))
-    made = _Alike(header.mode & 0o7777, header.uid, header.gid, uname, gname, header.major, header.minor)
+    names = text(header.uname), text(header.gname)
+    made = _Alike(header.mode & 0o7777, header.uid, header.gid, *names, header.major, header.minor)
     if len(_alike) >= NUMBERS_KEPT:
         _alike.clear()
     _alike[key] = made

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from orlop.errors import IntegrityError, LimitError
-from orlop.layer.entry import DIRECTORY, HARDLINK, NO_XATTRS, SYMLINK, Entry, Outlined
+from orlop.layer.entry import DIRECTORY, HARDLINK, NO_XATTRS, SYMLINK, Entry, Outlined, entry_told
 from orlop.layer.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Node:
         told = self.told
         if told is None or isinstance(told, Entry):
             return told
-        entry = self.told = told[0][told[1]]
+        entry = self.told = entry_told(told)
         return entry
 
     @property
@@ -108,7 +108,9 @@ class LayerTree:
 
     def extend(self, entries: Iterable[Entry], before: Callable[[Entry], object] | None = None) -> None:
         """Take the next members. before: called ahead of each that is no plain new path: hard links, AUFS's own files and more."""
-        outlines = entries.outlines() if isinstance(entries, Outlined) else ((one[0], one[1], one) for one in entries)
+        outlines = (
+            entries.outlines() if isinstance(entries, Outlined) else ((one.path, one.kind, one) for one in entries)
+        )
         layer, most = self.layer, self._limits.nodes
         folders = self._folders
         for path, kind, told in outlines:
@@ -124,7 +126,7 @@ class LayerTree:
                     if len(path) <= _SHORT and len(folders) < _MOST_FOLDERS:
                         folders[path] = node
                     continue
-            entry = told if isinstance(told, Entry) else told[0][told[1]]
+            entry = entry_told(told)
             if before is not None:
                 before(entry)
             self.add(entry)

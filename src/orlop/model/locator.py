@@ -29,8 +29,8 @@ _FORMS = {
 class Locator:
     """A place and what it names there. ``parse(str(x)) == x``.
 
-    scheme: one of ``LOCATOR_SCHEMES``. path: of the folder or the file; of an engine, its name of the image. repository: inside a store. name: as the user
-    wrote it; empty where none is given. digest: goes before the name.
+    scheme: one of ``LOCATOR_SCHEMES``. path: of the folder or the file; of an engine, its name of the image. repository:
+    inside a store. name: as the user wrote it; empty where none is given. digest: goes before the name.
     """
 
     scheme: str
